@@ -1,0 +1,135 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/iceberg-go"
+	"github.com/apache/iceberg-go/table"
+)
+
+// A Plan is what a reader needs to read one snapshot of a table by itself.
+type Plan struct {
+	Table    string
+	Snapshot int64 // 0 if the table has none yet
+	Files    []PlannedFile
+	Columns  []Column
+}
+
+// A PlannedFile is a data file of a snapshot.
+type PlannedFile struct {
+	File
+	Snapshot int64 // that added it
+}
+
+// Plan lists the files of the table's newest snapshot.
+func (t *Table) Plan(ctx context.Context) (Plan, error) {
+	tbl, err := t.load(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	p := Plan{Table: t.name, Columns: columns(tbl.Schema())}
+	if s := tbl.CurrentSnapshot(); s != nil {
+		p.Snapshot = s.SnapshotID
+	}
+	entries, err := dataFiles(ctx, tbl)
+	if err != nil {
+		return Plan{}, fmt.Errorf("plan table %s: %w", t.name, err)
+	}
+	for _, e := range entries {
+		p.Files = append(p.Files, PlannedFile{File: fileOf(e.df), Snapshot: e.snapshot})
+	}
+	return p, nil
+}
+
+type entry struct {
+	df       iceberg.DataFile
+	snapshot int64
+}
+
+// dataFiles lists the live data files of the head.
+func dataFiles(_ context.Context, tbl *table.Table) ([]entry, error) {
+	s := tbl.CurrentSnapshot()
+	if s == nil {
+		return nil, nil
+	}
+	manifests, err := s.Manifests(durable{})
+	if err != nil {
+		return nil, err
+	}
+	var all []entry
+	for _, m := range manifests {
+		if m.ManifestContent() != iceberg.ManifestContentData {
+			return nil, errors.New("the table has delete files, which weir does not read yet: rewrite its data files (Spark: CALL system.rewrite_data_files)")
+		}
+		for e, err := range m.Entries(durable{}, true) {
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, entry{e.DataFile(), e.SnapshotID()})
+		}
+	}
+	return all, nil
+}
+
+// A Chunk is some rows of one file, in the order of the file.
+type Chunk struct {
+	Batch arrow.RecordBatch // released when the loop goes on
+	File  PlannedFile
+}
+
+// Scan reads the files of a plan one after the other, all columns, in the table's present schema.
+func (t *Table) Scan(ctx context.Context, p Plan) iter.Seq2[Chunk, error] {
+	return func(yield func(Chunk, error) bool) {
+		for _, f := range p.Files {
+			if !t.scanFile(ctx, f, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (t *Table) scanFile(ctx context.Context, f PlannedFile, yield func(Chunk, error) bool) bool {
+	scan := t.current().Scan(table.WithMaxConcurrency(1))
+	_, batches, err := scan.ReadTasks(ctx, []table.FileScanTask{{File: f.data, Start: 0, Length: f.Bytes}})
+	if err != nil {
+		return yield(Chunk{}, fmt.Errorf("read %s of table %s: %w", f.Path, t.name, err))
+	}
+	for b, err := range batches {
+		if err != nil {
+			return yield(Chunk{}, fmt.Errorf("read %s of table %s: %w", f.Path, t.name, err))
+		}
+		more := yield(Chunk{Batch: b, File: f}, nil)
+		b.Release()
+		if !more {
+			return false
+		}
+	}
+	return true
+}
+
+// SnapshotInfo is one entry of the table's history.
+type SnapshotInfo struct {
+	ID      int64
+	At      time.Time // when its metadata were made, a little before readers could see it
+	Summary map[string]string
+}
+
+// Snapshots lists the history that has not been expired, oldest first.
+func (t *Table) Snapshots() []SnapshotInfo {
+	var all []SnapshotInfo
+	for _, s := range t.current().Metadata().Snapshots() {
+		i := SnapshotInfo{ID: s.SnapshotID, At: time.UnixMilli(s.TimestampMs), Summary: map[string]string{}}
+		if s.Summary != nil {
+			for k, v := range s.Summary.Properties {
+				i.Summary[k] = v
+			}
+		}
+		all = append(all, i)
+	}
+	return all
+}
