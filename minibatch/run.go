@@ -131,9 +131,9 @@ func (r *runner[In, Out]) batches(ctx, work context.Context, m Mode, progress fu
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if m == Daemon {
-			if err := r.wait(ctx, at); err != nil {
-				return err
+		if w, ok := r.job.Source.(Waiter); ok && m == Daemon {
+			if err := w.Wait(ctx, at, r.limits); err != nil {
+				return fmt.Errorf("wait for data: %w", err)
 			}
 		}
 		b, err := r.job.Source.Plan(ctx, at, r.limits)
@@ -143,10 +143,13 @@ func (r *runner[In, Out]) batches(ctx, work context.Context, m Mode, progress fu
 		b.Job = r.job.Name
 		if len(b.Parts) == 0 {
 			r.tell(Event{Kind: CaughtUp})
-			if m == Daemon {
-				continue
+			if m != Daemon {
+				return nil
 			}
-			return nil
+			if err := r.idle(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := r.one(work, b); err != nil {
 			return err
@@ -160,11 +163,9 @@ func (r *runner[In, Out]) batches(ctx, work context.Context, m Mode, progress fu
 	}
 }
 
-func (r *runner[In, Out]) wait(ctx context.Context, at Cursor) error {
-	if w, ok := r.job.Source.(Waiter); ok {
-		if err := w.Wait(ctx, at, r.limits); err != nil {
-			return fmt.Errorf("wait for data: %w", err)
-		}
+// idle waits before the next look at a source that cannot tell when it has something.
+func (r *runner[In, Out]) idle(ctx context.Context) error {
+	if _, ok := r.job.Source.(Waiter); ok {
 		return nil
 	}
 	select {

@@ -1,0 +1,84 @@
+// Package ingest streams Avro messages from a Kafka topic into an Iceberg table, exactly once.
+//
+// [New] makes a minibatch job of a [Config] and its connections; run it with minibatch.Run.
+//
+// # Promises
+//
+// Each record between the topic's start position and the cursor in the table is there once: as a row of the table, or with
+// its bytes, its position and the reason in the quarantine table. Positions come from the table, never from a consumer group;
+// the group's offsets are committed afterwards, for lag tools. A record that cannot be decoded never stops the job and is
+// never dropped; past a limit the job stops and commits nothing of the flood. While the registry is away, schemas that are
+// known go on and others wait.
+package ingest
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"weir/internal/config"
+)
+
+// Config is the `ingest` section of a job file.
+type Config struct {
+	Topic        string          `yaml:"topic" jsonschema:"required,description=Kafka topic to read"`
+	Table        string          `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.transactions"`
+	Start        string          `yaml:"start" jsonschema:"required,enum=earliest,enum=latest,description=where to begin when the table has no cursor yet"`
+	Subject      string          `yaml:"subject,omitempty" jsonschema:"description=registry subject whose newest schema a new table is made from (default: TOPIC-value)"`
+	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
+	Quarantine   Quarantine      `yaml:"quarantine,omitempty" jsonschema:"description=how much may be refused in one run before the job stops"`
+	RegistryWait config.Duration `yaml:"registry_wait,omitempty" jsonschema:"description=how long a batch waits for a registry that does not answer (default 5m)"`
+	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
+	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
+}
+
+// Commit closes a batch.
+type Commit struct {
+	Rows  config.Count    `yaml:"rows,omitempty" jsonschema:"description=rows, such as 200k (default 200k)"`
+	Bytes config.Size     `yaml:"bytes,omitempty" jsonschema:"description=bytes of messages, such as 256MiB (default 256MiB)"`
+	Age   config.Duration `yaml:"age,omitempty" jsonschema:"description=age of the oldest row that is not committed (default 10s)"`
+}
+
+// Quarantine limits what may be refused.
+type Quarantine struct {
+	MaxRows  config.Count   `yaml:"max_rows,omitempty" jsonschema:"description=refused rows per run (default 10k)"`
+	MaxShare config.Percent `yaml:"max_share,omitempty" jsonschema:"description=share of all rows (default 1%)"`
+}
+
+var tableName = regexp.MustCompile(`^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$`)
+
+// Validate names every field that is missing or wrong.
+func (c Config) Validate() []config.Invalid {
+	var bad []config.Invalid
+	say := func(path, format string, args ...any) {
+		bad = append(bad, config.Invalid{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	if c.Topic == "" {
+		say("topic", "expected the name of a Kafka topic")
+	}
+	if !tableName.MatchString(c.Table) {
+		say("table", "expected a name with its namespace in lower case, such as bank.transactions, got %q", c.Table)
+	}
+	if c.Start != "earliest" && c.Start != "latest" {
+		say("start", "expected earliest or latest (where to begin when the table has no cursor yet), got %q", c.Start)
+	}
+	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
+		say("commit", "expected positive limits")
+	}
+	if c.Commit.Age != 0 && time.Duration(c.Commit.Age) < 100*time.Millisecond {
+		say("commit.age", "expected at least 100ms: each commit is a new version of the table's metadata")
+	}
+	if c.Workers < 0 || c.Workers > 64 {
+		say("workers", "expected 1 to 64, got %d", c.Workers)
+	}
+	return bad
+}
+
+func (c Config) subject() string {
+	if c.Subject != "" {
+		return c.Subject
+	}
+	return c.Topic + "-value"
+}
+
+func (c Config) loadColumns() bool { return c.LoadColumns == nil || *c.LoadColumns }

@@ -1,0 +1,129 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"weir/internal/lake"
+	"weir/minibatch"
+)
+
+const (
+	cursorKind    = "offsets"
+	cursorVersion = 1
+)
+
+// offsets is the value of an ingest cursor: the next position to read of each partition. They are positions, never counts:
+// commit markers and compaction leave gaps. A rebuilt cluster or a recreated topic starts again at 0 under another id, and
+// its positions mean nothing here.
+type offsets struct {
+	Cluster string          `json:"cluster"`
+	Topic   string          `json:"topic"`
+	TopicID string          `json:"topic_id"`
+	Next    map[int32]int64 `json:"next"`
+}
+
+func (o offsets) cursor() minibatch.Cursor {
+	v, err := json.Marshal(o)
+	if err != nil { // strings and numbers only
+		panic(err)
+	}
+	return minibatch.Cursor{Kind: cursorKind, Version: cursorVersion, Value: v}
+}
+
+// toOffsets reads a cursor; the zero Cursor gives no positions.
+func toOffsets(c minibatch.Cursor) (offsets, error) {
+	var o offsets
+	if c.IsZero() {
+		return o, nil
+	}
+	if c.Kind != cursorKind || c.Version != cursorVersion {
+		return o, minibatch.Fatal(fmt.Errorf("the table's cursor is of kind %s version %d, this program reads %s version %d: it was written by another kind of job or a newer version",
+			c.Kind, c.Version, cursorKind, cursorVersion))
+	}
+	if err := json.Unmarshal(c.Value, &o); err != nil {
+		return o, minibatch.Fatal(fmt.Errorf("the table's cursor cannot be read: %w", err))
+	}
+	return o, nil
+}
+
+func fromTable(raw json.RawMessage) (minibatch.Cursor, error) {
+	var c minibatch.Cursor
+	if len(raw) == 0 {
+		return c, nil
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return c, minibatch.Fatal(fmt.Errorf("the table's cursor cannot be read: %w", err))
+	}
+	return c, nil
+}
+
+// advance is the compare-and-set of a batch: for each partition that it moves, the table must hold what it starts from.
+// Other partitions stay as the table has them, so that workers on other partitions of the topic do not disturb each other.
+func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
+	return func(raw json.RawMessage) (json.RawMessage, error) {
+		from, err := toOffsets(b.From)
+		if err != nil {
+			return nil, err
+		}
+		to, err := toOffsets(b.To)
+		if err != nil {
+			return nil, err
+		}
+		c, err := fromTable(raw)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := toOffsets(c)
+		if err != nil {
+			return nil, err
+		}
+		if stored.TopicID != "" && (stored.TopicID != to.TopicID || stored.Cluster != to.Cluster) {
+			return nil, fmt.Errorf("%w: it now belongs to topic %s on cluster %s", lake.ErrMoved, stored.TopicID, stored.Cluster)
+		}
+		next := offsets{Cluster: to.Cluster, Topic: to.Topic, TopicID: to.TopicID, Next: maps.Clone(stored.Next)}
+		if next.Next == nil {
+			next.Next = map[int32]int64{}
+		}
+		for p, n := range to.Next {
+			was, had := from.Next[p]
+			if had && was == n {
+				continue
+			}
+			if now, has := stored.Next[p]; has != had || now != was {
+				return nil, fmt.Errorf("%w: partition %d is at %s, this worker started from %s", lake.ErrMoved, p, position(now, has), position(was, had))
+			}
+			next.Next[p] = n
+		}
+		return json.Marshal(next.cursor())
+	}
+}
+
+// further is the quarantine's new cursor: it never goes back, also where this batch ends before one that an earlier try
+// had already committed there.
+func further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
+	c, err := fromTable(stored)
+	if err != nil {
+		return nil, err
+	}
+	had, err := toOffsets(c)
+	if err != nil {
+		return nil, err
+	}
+	next, err := toOffsets(to)
+	if err != nil {
+		return nil, err
+	}
+	for p, n := range had.Next {
+		next.Next[p] = max(n, next.Next[p])
+	}
+	return json.Marshal(next.cursor())
+}
+
+func position(n int64, ok bool) string {
+	if !ok {
+		return "no position"
+	}
+	return fmt.Sprint(n)
+}

@@ -1,0 +1,191 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/avro"
+	"weir/internal/quarantine"
+	"weir/internal/registry"
+	"weir/minibatch"
+)
+
+// batchRows is how many rows go to the Parquet writer at once: larger batches cost memory and gain nothing.
+const batchRows = 8192
+
+// Schemas is what ingest asks of a registry.
+type Schemas interface {
+	Schema(ctx context.Context, id int) (*avro.Schema, error)
+	Latest(ctx context.Context, subject string) (id int, s *avro.Schema, err error)
+}
+
+// decoded is what the transform hands to the sink: rows or refused records.
+type decoded struct {
+	rows    arrow.RecordBatch
+	refused []quarantine.Row
+}
+
+// decoder turns the records of one part into columns of the table. Each part has its own.
+type decoder struct {
+	schemas Schemas
+	wait    time.Duration // for a registry that does not answer
+	table   string
+	schema  *arrow.Schema // of the table, with field ids
+	values  *arrow.Schema // without the provenance columns
+	batch   *avro.Batch
+	from    *provenance
+	plans   map[int]*avro.Plan
+	unknown map[int]error // ids that the registry did not know, within this part
+}
+
+func newDecoder(schemas Schemas, wait time.Duration, table string, s *arrow.Schema) (*decoder, error) {
+	d := &decoder{schemas: schemas, wait: wait, table: table, schema: s, plans: map[int]*avro.Plan{}, unknown: map[int]error{}}
+	var fields []arrow.Field
+	for _, f := range s.Fields() {
+		if f.Name != quarantine.Kafka.Name && f.Name != quarantine.Load.Name {
+			fields = append(fields, f)
+		}
+	}
+	d.values = arrow.NewSchema(fields, nil)
+	var err error
+	if d.batch, err = avro.NewBatch(d.values); err != nil {
+		return nil, minibatch.Fatal(fmt.Errorf("table %s: %w", table, err))
+	}
+	if d.from = newProvenance(s); d.from.kafka == nil {
+		return nil, minibatch.Fatal(fmt.Errorf("table %s has no column %s: it was not made by an ingest job; choose another table", table, quarantine.Kafka.Name))
+	}
+	return d, nil
+}
+
+// run decodes until the input ends.
+func (d *decoder) run(ctx context.Context, in iter.Seq2[records, error], emit minibatch.Emit[decoded]) error {
+	for recs, err := range in {
+		if err != nil {
+			return err
+		}
+		var refused []quarantine.Row
+		for _, r := range recs {
+			no, err := d.add(ctx, r)
+			if err != nil {
+				return err
+			}
+			if no != nil {
+				refused = append(refused, *no)
+			}
+			if d.batch.Len() >= batchRows {
+				if err := d.flush(emit); err != nil {
+					return err
+				}
+			}
+		}
+		if len(refused) > 0 {
+			if err := emit(decoded{refused: refused}); err != nil {
+				return err
+			}
+		}
+	}
+	return d.flush(emit)
+}
+
+// add decodes one record into the columns, or says why it is refused. An error is not the record's fault.
+func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, error) {
+	if r.Value == nil {
+		return refuse(r, quarantine.NoValue, 0, errors.New("the message has no value (a tombstone)")), nil
+	}
+	id, datum, err := avro.SplitHeader(r.Value)
+	if err != nil {
+		return refuse(r, quarantine.NotFramed, 0, err), nil
+	}
+	plan, ok := d.plans[id]
+	if !ok {
+		if plan, err = d.plan(ctx, id); err != nil {
+			if errors.Is(err, registry.ErrUnknownID) {
+				return refuse(r, quarantine.UnknownSchema, id, err), nil
+			}
+			return nil, err
+		}
+	}
+	if err := d.batch.Append(plan, datum); err != nil {
+		return refuse(r, quarantine.Undecodable, id, err), nil
+	}
+	d.from.append(r)
+	return nil, nil
+}
+
+// plan compiles the way from a writer's schema to the table, once for each schema id.
+func (d *decoder) plan(ctx context.Context, id int) (*avro.Plan, error) {
+	if err := d.unknown[id]; err != nil {
+		return nil, err
+	}
+	s, err := d.schemaOf(ctx, id)
+	if errors.Is(err, registry.ErrUnknownID) {
+		d.unknown[id] = err
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := avro.Compile(s, d.values)
+	if err != nil {
+		return nil, minibatch.Fatal(fmt.Errorf("schema %d does not fit table %s: %w", id, d.table, err))
+	}
+	d.plans[id] = p
+	return p, nil
+}
+
+// schemaOf waits for a registry that does not answer: its silence says nothing about the record.
+func (d *decoder) schemaOf(ctx context.Context, id int) (*avro.Schema, error) {
+	give := time.Now().Add(d.wait)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		s, err := d.schemas.Schema(ctx, id)
+		if err == nil || !errors.Is(err, registry.ErrUnavailable) {
+			return s, err
+		}
+		if time.Now().Add(pause).After(give) {
+			return nil, fmt.Errorf("schema %d: waited %v for the registry: %w", id, d.wait, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (d *decoder) flush(emit minibatch.Emit[decoded]) error {
+	n := d.batch.Len()
+	if n == 0 {
+		return nil
+	}
+	from := d.from.columns()
+	values := d.batch.Flush()
+	cols := make([]arrow.Array, 0, len(values)+len(from))
+	for _, f := range d.schema.Fields() {
+		if c, ok := from[f.Name]; ok {
+			cols = append(cols, c)
+			continue
+		}
+		cols, values = append(cols, values[0]), values[1:]
+	}
+	b := array.NewRecordBatch(d.schema, cols, int64(n))
+	for _, c := range cols {
+		c.Release()
+	}
+	return emit(decoded{rows: b})
+}
+
+func refuse(r *kgo.Record, why quarantine.Reason, schema int, err error) *quarantine.Row {
+	q := &quarantine.Row{Reason: why, Error: err.Error(), SchemaID: int32(schema), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, At: time.Now()}
+	for _, h := range r.Headers {
+		q.Headers = append(q.Headers, quarantine.Header{Key: h.Key, Value: h.Value})
+	}
+	q.Stamp, q.Stamped = stampOf(r)
+	return q
+}

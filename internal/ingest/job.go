@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"weir/internal/avro"
+	"weir/internal/cli"
+	"weir/internal/kafka"
+	"weir/internal/lake"
+	"weir/internal/quarantine"
+	"weir/minibatch"
+)
+
+// Parts are what an ingest job is connected to.
+type Parts struct {
+	Kafka   kafka.Config
+	Schemas Schemas
+	Lake    *lake.Lake
+}
+
+// A Job is an ingest job that is connected and has its table.
+type Job struct {
+	name   string
+	cfg    Config
+	source *source
+	sink   *sink
+	parts  Parts
+}
+
+// New connects a job and makes its table where there is none. It fails at once where the broker does not answer.
+func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
+	admin, err := kafka.Connect(p.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{name: name, cfg: c, parts: p, source: &source{cfg: p.Kafka, topic: c.Topic, start: c.Start, admin: admin, readers: map[int]*reader{}}}
+	if err := j.connect(ctx); err != nil {
+		admin.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Job) connect(ctx context.Context) error {
+	if err := kafka.Ping(ctx, j.source.admin); err != nil {
+		return err
+	}
+	var err error
+	if j.source.cluster, j.source.topicID, _, err = kafka.Identity(ctx, j.source.admin, j.cfg.Topic); err != nil {
+		return err
+	}
+	table, err := j.table(ctx)
+	if err != nil {
+		return err
+	}
+	most := int64(j.cfg.Quarantine.MaxRows)
+	if most == 0 {
+		most = 10_000
+	}
+	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, most: most}
+	return nil
+}
+
+// table opens the destination, or makes it from the newest schema of the subject.
+func (j *Job) table(ctx context.Context) (*lake.Table, error) {
+	t, err := j.parts.Lake.Table(ctx, j.cfg.Table)
+	if !errors.Is(err, lake.ErrNoTable) {
+		return t, err
+	}
+	_, s, err := j.parts.Schemas.Latest(ctx, j.cfg.subject())
+	if err != nil {
+		return nil, &cli.Error{
+			Err:  fmt.Errorf("table %s does not exist yet and there is no schema to make it from: subject %s: %w", j.cfg.Table, j.cfg.subject(), err),
+			Hint: "register the value schema (a producer does it at its first message; `loadgen run` too), or name its subject in the job: `subject: …`",
+		}
+	}
+	schema, err := Schema(s, j.cfg.loadColumns())
+	if err != nil {
+		return nil, fmt.Errorf("table %s from subject %s: %w", j.cfg.Table, j.cfg.subject(), err)
+	}
+	return j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, lake.Options{})
+}
+
+// Schema is the schema of the table that an ingest job makes for messages of a schema.
+func Schema(s *avro.Schema, load bool) (*arrow.Schema, error) {
+	value, err := avro.ArrowSchema(s)
+	if err != nil {
+		return nil, err
+	}
+	fields := append(value.Fields(), quarantine.Kafka)
+	if load {
+		fields = append(fields, quarantine.Load)
+	}
+	return arrow.NewSchema(fields, nil), nil
+}
+
+// Table is the job's destination.
+func (j *Job) Table() *lake.Table { return j.sink.table }
+
+// Run ingests until the mode is satisfied or ctx is cancelled.
+func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.Event)) (minibatch.Report, error) {
+	return minibatch.Run(ctx, minibatch.Job[records, decoded]{
+		Name:      j.name,
+		Source:    j.source,
+		Sink:      j.sink,
+		Transform: j.transform,
+		OneToOne:  true,
+		Limits: minibatch.Limits{
+			Rows: int64(j.cfg.Commit.Rows), Bytes: int64(j.cfg.Commit.Bytes), Age: time.Duration(j.cfg.Commit.Age), Parallel: j.cfg.Workers,
+		},
+		Skip:     minibatch.Skip{MaxRows: int64(j.cfg.Quarantine.MaxRows), MaxShare: float64(j.cfg.Quarantine.MaxShare)},
+		Observer: func(e minibatch.Event) { j.observe(ctx, e, observe) },
+	}, m)
+}
+
+func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[records, error], emit minibatch.Emit[decoded]) error {
+	wait := time.Duration(j.cfg.RegistryWait)
+	if wait == 0 {
+		wait = 5 * time.Minute
+	}
+	d, err := newDecoder(j.parts.Schemas, wait, j.cfg.Table, j.sink.table.Schema())
+	if err != nil {
+		return err
+	}
+	return d.run(ctx, in, emit)
+}
+
+// observe tells lag tools how far the table is. The group's offsets decide nothing, so an error here is no error of the job.
+func (j *Job) observe(ctx context.Context, e minibatch.Event, then func(minibatch.Event)) {
+	if e.Kind == minibatch.Committed {
+		if to, err := toOffsets(e.Batch.To); err == nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			_ = kafka.CommitGroup(ctx, j.source.admin, "weir-"+j.name, j.cfg.Topic, to.Next)
+			cancel()
+		}
+	}
+	if then != nil {
+		then(e)
+	}
+}
+
+// A Lag says how far each partition of the topic is ahead of the table.
+type Lag struct {
+	Partition int32
+	Next, End int64
+}
+
+// Lag compares a cursor with the topic's stable ends.
+func (j *Job) Lag(ctx context.Context, c minibatch.Cursor) ([]Lag, error) {
+	at, err := toOffsets(c)
+	if err != nil {
+		return nil, err
+	}
+	from, ends, err := j.source.span(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	lag := make([]Lag, 0, len(ends))
+	for p := range int32(len(ends)) {
+		lag = append(lag, Lag{Partition: p, Next: from[p], End: ends[p]})
+	}
+	return lag, nil
+}
+
+// Close closes the job's connections.
+func (j *Job) Close() { j.source.close() }

@@ -1,0 +1,217 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"weir/internal/lake"
+	"weir/internal/quarantine"
+	"weir/minibatch"
+)
+
+// refusedBytes is how much one part may hold in refused records before the job stops: they wait in memory for their table.
+const refusedBytes = 64 << 20
+
+// sink commits rows into the table, and refused records into its quarantine table just before.
+//
+// The two commits are not one. A crash between them leaves the quarantine ahead; the next try reads its cursor and leaves
+// out what is there already, so a refused record is kept once as well.
+type sink struct {
+	job   string
+	lake  *lake.Lake
+	table *lake.Table
+	most  int64 // refused records of one part
+}
+
+// staged is the sink's share of minibatch.Staged.
+type staged struct {
+	rows    []lake.File
+	refused []lake.File
+	quarantineState
+}
+
+// quarantineState is the quarantine table as a part found it.
+type quarantineState struct {
+	table *lake.Table
+	at    json.RawMessage
+}
+
+func (s *sink) Position(ctx context.Context, job string) (minibatch.Cursor, error) {
+	p, err := s.table.Position(ctx, job)
+	if err != nil {
+		var rolled *lake.RolledBackError
+		if errors.As(err, &rolled) {
+			err = minibatch.Fatal(err)
+		}
+		return minibatch.Cursor{}, err
+	}
+	return fromTable(p.Cursor)
+}
+
+func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
+	var refused []quarantine.Row
+	var kept int64
+	rows := func(yield func(arrow.RecordBatch, error) bool) {
+		for d, err := range in {
+			for _, r := range d.refused {
+				refused, kept = append(refused, r), kept+r.Bytes()
+			}
+			switch {
+			case err == nil && (int64(len(refused)) > s.most || kept > refusedBytes):
+				err = s.flood(refused)
+			case err == nil && d.rows == nil:
+				continue
+			}
+			if !yield(d.rows, err) || err != nil {
+				return
+			}
+		}
+	}
+	var st staged
+	var err error
+	if st.rows, err = s.table.Write(ctx, rows); err != nil {
+		return minibatch.Staged{Value: st}, operator(err)
+	}
+	out := minibatch.Staged{Quarantined: int64(len(refused))}
+	for _, f := range st.rows {
+		out.Rows += f.Rows
+		out.Bytes += f.Bytes
+	}
+	if len(refused) > 0 {
+		err = s.stageRefused(ctx, &st, refused)
+	}
+	out.Value = st
+	return out, operator(err)
+}
+
+func (s *sink) flood(refused []quarantine.Row) error {
+	last := refused[len(refused)-1]
+	return fmt.Errorf("%w: %d in one batch, the last at partition %d offset %d: %s: %s",
+		minibatch.ErrTooManyRefused, len(refused), last.Partition, last.Offset, last.Reason, last.Error)
+}
+
+func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantine.Row) error {
+	q, err := s.lake.Ensure(ctx, quarantine.Table(s.table.Name()), quarantine.Schema, lake.Options{})
+	if err != nil {
+		return err
+	}
+	at, err := q.Position(ctx, s.job)
+	if err != nil {
+		return err
+	}
+	c, err := fromTable(at.Cursor)
+	if err != nil {
+		return err
+	}
+	had, err := toOffsets(c)
+	if err != nil {
+		return err
+	}
+	var fresh []quarantine.Row
+	for _, r := range refused {
+		if r.Offset >= had.Next[r.Partition] { // below it, an earlier try has committed it
+			fresh = append(fresh, r)
+		}
+	}
+	st.quarantineState = quarantineState{table: q, at: at.Cursor}
+	if len(fresh) == 0 {
+		return nil
+	}
+	st.refused, err = q.Write(ctx, func(yield func(arrow.RecordBatch, error) bool) {
+		for from := 0; from < len(fresh); from += 1024 {
+			if !yield(quarantine.Batch(q.Schema(), fresh[from:min(from+1024, len(fresh))]), nil) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) (minibatch.Receipt, error) {
+	if err := s.starts(ctx, b); err != nil {
+		return minibatch.Receipt{}, moved(err)
+	}
+	if err := s.commitRefused(ctx, b, parts); err != nil {
+		return minibatch.Receipt{}, moved(err)
+	}
+	c := lake.Commit{Job: b.Job, ID: b.ID(), Advance: advance(b)}
+	for _, p := range parts {
+		c.Add = append(c.Add, p.Value.(staged).rows...)
+	}
+	rc, err := s.table.Commit(ctx, c)
+	if err != nil {
+		return minibatch.Receipt{}, moved(err)
+	}
+	return minibatch.Receipt{ID: c.ID, Snapshot: rc.Snapshot, At: rc.At, Already: rc.Already}, nil
+}
+
+// starts looks at the table's cursor before the quarantine gets its rows: a late worker's refused records stay out as well.
+func (s *sink) starts(ctx context.Context, b minibatch.Batch) error {
+	p, err := s.table.Position(ctx, b.Job)
+	if err != nil || p.Commit == b.ID() {
+		return err
+	}
+	_, err = advance(b)(p.Cursor)
+	return err
+}
+
+func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) error {
+	var q quarantineState
+	var files []lake.File
+	for _, p := range parts {
+		st := p.Value.(staged)
+		files = append(files, st.refused...)
+		if len(st.refused) > 0 {
+			q = st.quarantineState
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	to, err := further(q.at, b.To)
+	if err != nil {
+		return err
+	}
+	_, err = q.table.Commit(ctx, lake.Commit{Job: b.Job, ID: b.ID(), From: q.at, To: to, Add: files})
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
+// Abort drops files that no commit refers to.
+func (s *sink) Abort(_ context.Context, parts []minibatch.Staged) error {
+	var errs []error
+	for _, p := range parts {
+		st, ok := p.Value.(staged)
+		if !ok {
+			continue
+		}
+		errs = append(errs, s.table.Drop(st.rows))
+		if st.table != nil {
+			errs = append(errs, st.table.Drop(st.refused))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// moved translates lake's compare-and-set into the runner's.
+func moved(err error) error {
+	if errors.Is(err, lake.ErrMoved) {
+		return fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
+	}
+	return operator(err)
+}
+
+// operator marks what no retry mends.
+func operator(err error) error {
+	if err != nil && lake.Operator(err) {
+		return minibatch.Fatal(err)
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/cli"
+	"weir/internal/kafka"
+	"weir/minibatch"
+)
+
+// records are some records of a part, in offset order within each partition.
+type records []*kgo.Record
+
+func (r records) NumRows() int64 { return int64(len(r)) }
+
+// span is [From, To) of one partition, in positions.
+type span struct {
+	Partition int32 `json:"p"`
+	From      int64 `json:"from"`
+	To        int64 `json:"to"`
+}
+
+// source is a Kafka topic, read committed. It plans spans of positions and reads each part with a client of its own, which
+// goes on where the part before ended.
+type source struct {
+	cfg     kafka.Config
+	topic   string
+	start   string // earliest or latest
+	admin   *kgo.Client
+	cluster string
+	topicID string
+
+	mu       sync.Mutex
+	readers  map[int]*reader
+	planned  time.Time // when the last plan was made: whatever lies beyond it has waited since then at most
+	rowBytes float64   // mean message size so far, for the limit in bytes
+}
+
+func (s *source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) (minibatch.Batch, error) {
+	at, err := toOffsets(after)
+	if err != nil {
+		return minibatch.Batch{}, err
+	}
+	if err := s.same(at); err != nil {
+		return minibatch.Batch{}, err
+	}
+	from, ends, err := s.span(ctx, at)
+	if err != nil {
+		return minibatch.Batch{}, err
+	}
+	s.mu.Lock()
+	s.planned = time.Now()
+	rows := l.Rows
+	if s.rowBytes > 0 {
+		rows = min(rows, max(1, int64(float64(l.Bytes)/s.rowBytes)))
+	}
+	s.mu.Unlock()
+	to := share(from, ends, rows)
+	b := minibatch.Batch{From: after}
+	next := offsets{Cluster: s.cluster, Topic: s.topic, TopicID: s.topicID, Next: maps.Clone(from)}
+	parts := make([][]span, max(1, l.Parallel))
+	for _, p := range slices.Sorted(maps.Keys(to)) {
+		next.Next[p] = to[p]
+		if to[p] > from[p] {
+			i := int(p) % len(parts) // a partition stays with its reader, which has the next records buffered
+			parts[i] = append(parts[i], span{p, from[p], to[p]})
+			b.Rows += to[p] - from[p]
+		}
+	}
+	b.To = next.cursor()
+	for i, spans := range parts {
+		if len(spans) > 0 {
+			spec, err := json.Marshal(spans)
+			if err != nil {
+				return minibatch.Batch{}, err
+			}
+			b.Parts = append(b.Parts, minibatch.Part{Index: i, Spec: spec})
+		}
+	}
+	return b, nil
+}
+
+// same stops where the positions in the table belong to another cluster or to a topic that was deleted and made again.
+func (s *source) same(at offsets) error {
+	if at.TopicID == "" || at.TopicID == s.topicID && at.Cluster == s.cluster {
+		return nil
+	}
+	return minibatch.Fatal(&cli.Error{
+		Err: fmt.Errorf("the table's positions belong to topic id %s on cluster %s, but topic %s now has id %s on cluster %s",
+			at.TopicID, at.Cluster, s.topic, s.topicID, s.cluster),
+		Hint: "the topic was deleted and made again, or the brokers are others: point the job at the old ones, or give it a new table",
+	})
+}
+
+// span is what lies between the cursor and the topic's stable end.
+func (s *source) span(ctx context.Context, at offsets) (from, ends map[int32]int64, err error) {
+	starts, err := kafka.Starts(ctx, s.admin, s.topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ends, err = kafka.Ends(ctx, s.admin, s.topic); err != nil {
+		return nil, nil, err
+	}
+	from = map[int32]int64{}
+	for p, end := range ends {
+		first, known := at.Next[p]
+		switch {
+		case !known && at.TopicID == "" && s.start == "latest":
+			first = end
+		case !known:
+			first = starts[p] // of a new table, or of a partition that was added later
+		case first < starts[p]:
+			return nil, nil, minibatch.Fatal(&cli.Error{
+				Err:  fmt.Errorf("messages %d to %d of partition %d of topic %s are gone: the topic's retention was shorter than this job's delay", first, starts[p]-1, p, s.topic),
+				Hint: "they cannot be read any more; give the job a new table to go on from what is left",
+			})
+		case first > end:
+			return nil, nil, minibatch.Fatal(&cli.Error{
+				Err:  fmt.Errorf("the table is at position %d of partition %d of topic %s, which ends at %d: the topic has lost messages", first, p, s.topic, end),
+				Hint: "the broker came back without its newest messages; give the job a new table, or restore the topic",
+			})
+		}
+		from[p] = first
+	}
+	return from, ends, nil
+}
+
+// share cuts a batch of at most rows from what lies between from and ends, so that each partition gets its part of it.
+func share(from, ends map[int32]int64, rows int64) map[int32]int64 {
+	var backlog int64
+	for p, end := range ends {
+		backlog += end - from[p]
+	}
+	to := map[int32]int64{}
+	for p, end := range ends {
+		n := end - from[p]
+		if backlog > rows {
+			n = max(min(n, 1), n*rows/backlog)
+		}
+		to[p] = from[p] + n
+	}
+	return to
+}
+
+// Wait polls the topic's end until a batch is worth its commit.
+func (s *source) Wait(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) error {
+	at, err := toOffsets(after)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	since, rowBytes := s.planned, s.rowBytes
+	s.mu.Unlock()
+	poll := min(max(l.Age/10, 20*time.Millisecond), 250*time.Millisecond)
+	for {
+		from, ends, err := s.span(ctx, at)
+		if err != nil {
+			return err
+		}
+		var backlog int64
+		for p, end := range ends {
+			backlog += end - from[p]
+		}
+		if at.TopicID == "" && s.start == "latest" {
+			return nil // the first commit pins the start
+		}
+		if backlog == 0 {
+			since = time.Now()
+		}
+		if backlog > 0 && (backlog >= l.Rows || float64(backlog)*rowBytes >= float64(l.Bytes) || time.Since(since) >= l.Age) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+func (s *source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[records, error] {
+	return func(yield func(records, error) bool) {
+		var spans []span
+		if err := json.Unmarshal(p.Spec, &spans); err != nil {
+			yield(nil, minibatch.Fatal(fmt.Errorf("part: %w", err)))
+			return
+		}
+		s.mu.Lock()
+		r := s.readers[p.Index]
+		if r == nil {
+			r = &reader{cfg: s.cfg, topic: s.topic}
+			s.readers[p.Index] = r
+		}
+		s.mu.Unlock()
+		rows, bytes, err := r.read(ctx, spans, func(recs records) bool { return yield(recs, nil) })
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		s.mu.Lock()
+		if rows > 0 {
+			s.rowBytes = float64(bytes) / float64(rows)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *source) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.readers {
+		r.close()
+	}
+	s.readers = map[int]*reader{}
+	s.admin.Close()
+}
