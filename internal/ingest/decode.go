@@ -17,8 +17,11 @@ import (
 	"weir/minibatch"
 )
 
-// batchRows is how many rows go to the Parquet writer at once: larger batches cost memory and gain nothing.
-const batchRows = 8192
+// A batch for the Parquet writer: larger ones cost memory and gain nothing.
+const (
+	batchRows  = 8192
+	batchBytes = 32 << 20 // with large messages
+)
 
 // Schemas is what ingest asks of a registry.
 type Schemas interface {
@@ -79,7 +82,7 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[records, error], emit mi
 			if no != nil {
 				refused = append(refused, *no)
 			}
-			if d.batch.Len() >= batchRows {
+			if d.batch.Len() >= batchRows || d.batch.Bytes() >= batchBytes {
 				if err := d.flush(emit); err != nil {
 					return err
 				}

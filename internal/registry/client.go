@@ -1,0 +1,183 @@
+// Package registry gets and registers Avro schemas: Confluent's API, which Apicurio and Redpanda speak as well.
+//
+// [New] makes a client; [ServeEmbedded] is a registry inside this process that other processes reach over HTTP.
+//
+// # Promises
+//
+// A schema id that the registry has answered once is never asked for again. Errors tell a registry that does not know an id
+// ([ErrUnknownID]) from one that does not answer ([ErrUnavailable]); none of them carries a password.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"weir/internal/avro"
+	"weir/internal/config"
+)
+
+// What a caller decides by.
+var (
+	ErrUnknownID    = errors.New("the registry does not know this schema id")
+	ErrNoSubject    = errors.New("the registry has no such subject")
+	ErrUnavailable  = errors.New("the registry does not answer")
+	ErrIncompatible = errors.New("the schema is not compatible with the subject's earlier ones")
+)
+
+// Config is the `registry` block of weir.yaml.
+type Config struct {
+	URL      string        `yaml:"url" jsonschema:"required,description=the word embedded or http(s)://host:port/path"`
+	User     string        `yaml:"user,omitempty"`
+	Password config.Secret `yaml:"password,omitempty" jsonschema:"description=a reference such as ${env:REGISTRY_PASSWORD}"`
+}
+
+// Embedded reports that the registry inside weir is meant.
+func (c Config) Embedded() bool { return c.URL == "" || c.URL == "embedded" }
+
+// Validate names what is wrong.
+func (c Config) Validate() []config.Invalid {
+	if c.Embedded() {
+		return nil
+	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return []config.Invalid{{Path: "url", Message: "expected the word embedded or an address such as https://registry:8081"}}
+	case u.User != nil:
+		return []config.Invalid{{Path: "url", Message: "expected no user and password in the address: use the keys user and password"}}
+	}
+	return nil
+}
+
+// Client asks one registry. It is safe for concurrent use.
+type Client struct {
+	url  string
+	cl   *sr.Client
+	mu   sync.Mutex
+	byID map[int]*avro.Schema
+	ids  map[[2]string]int // subject and schema that were registered
+}
+
+// New makes a client; it does not talk to the registry yet.
+func New(c Config) (*Client, error) {
+	opts := []sr.ClientOpt{sr.URLs(c.URL), sr.UserAgent("weir"), sr.HTTPClient(&http.Client{Timeout: 10 * time.Second})}
+	if c.User != "" {
+		opts = append(opts, sr.BasicAuth(c.User, c.Password.Reveal()))
+	}
+	cl, err := sr.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return &Client{url: c.URL, cl: cl, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
+}
+
+// Schema gets a schema by its id.
+func (c *Client) Schema(ctx context.Context, id int) (*avro.Schema, error) {
+	c.mu.Lock()
+	s := c.byID[id]
+	c.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	got, err := c.cl.SchemaByID(ctx, id)
+	if err != nil {
+		return nil, c.explain(fmt.Sprintf("schema %d", id), err, ErrUnknownID)
+	}
+	s, err = c.parse(id, got)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.byID[id] = s
+	c.mu.Unlock()
+	return s, nil
+}
+
+func (c *Client) parse(id int, got sr.Schema) (*avro.Schema, error) {
+	if got.Type != sr.TypeAvro {
+		return nil, fmt.Errorf("schema %d is %s: only Avro is supported in this version", id, got.Type)
+	}
+	if len(got.References) > 0 {
+		return nil, fmt.Errorf("schema %d refers to other subjects: that is not supported in this version", id)
+	}
+	s, err := avro.Parse(got.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", id, err)
+	}
+	return s, nil
+}
+
+// Latest gets a subject's newest schema.
+func (c *Client) Latest(ctx context.Context, subject string) (int, *avro.Schema, error) {
+	got, err := c.cl.SchemaByVersion(ctx, subject, -1)
+	if err != nil {
+		return 0, nil, c.explain("subject "+subject, err, ErrNoSubject)
+	}
+	s, err := c.parse(got.ID, got.Schema)
+	return got.ID, s, err
+}
+
+// Register registers a schema under a subject and gives its id, which is the old one if it was there before.
+func (c *Client) Register(ctx context.Context, subject, schema string) (int, error) {
+	key := [2]string{subject, schema}
+	c.mu.Lock()
+	id, ok := c.ids[key]
+	c.mu.Unlock()
+	if ok {
+		return id, nil
+	}
+	if _, err := avro.Parse(schema); err != nil {
+		return 0, err
+	}
+	got, err := c.cl.CreateSchema(ctx, subject, sr.Schema{Schema: schema})
+	var re *sr.ResponseError
+	if errors.As(err, &re) && re.StatusCode == http.StatusConflict {
+		return 0, fmt.Errorf("subject %s: %w: %s", subject, ErrIncompatible, firstLine(re.Message))
+	}
+	if err != nil {
+		return 0, c.explain("subject "+subject, err, ErrNoSubject)
+	}
+	c.mu.Lock()
+	c.ids[key] = got.ID
+	c.mu.Unlock()
+	return got.ID, nil
+}
+
+// explain tells a registry that answered "not found" from one that did not answer what was asked.
+func (c *Client) explain(what string, err, notFound error) error {
+	var re *sr.ResponseError
+	if !errors.As(err, &re) {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the address, which might carry more than a place
+		}
+		return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, err)
+	}
+	switch {
+	case re.StatusCode == http.StatusNotFound && re.ErrorCode/100 == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", what, notFound)
+	case re.StatusCode == http.StatusUnauthorized || re.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%s: %w (%s): it refused the login (HTTP %d); check registry.user and registry.password", what, ErrUnavailable, c.url, re.StatusCode)
+	case re.StatusCode == http.StatusNotFound: // no registry's 404: another server, or a path that is missing
+		return fmt.Errorf("%s: %w (%s): HTTP 404 without an error code; is the path right? Apicurio's ends in /apis/ccompat/v7", what, ErrUnavailable, c.url)
+	case re.StatusCode >= 500:
+		return fmt.Errorf("%s: %w (%s): HTTP %d: %s", what, ErrUnavailable, c.url, re.StatusCode, firstLine(re.Message))
+	}
+	return fmt.Errorf("%s: the registry answers HTTP %d: %s", what, re.StatusCode, firstLine(re.Error()))
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	if len(s) > 300 {
+		s = s[:300] + " …"
+	}
+	return s
+}

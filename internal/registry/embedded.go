@@ -1,0 +1,254 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"weir/internal/avro"
+)
+
+// Embedded is a registry inside this process, on loopback. Its schemas and their ids survive a restart: messages on a topic
+// refer to them by id.
+//
+// srfake answers the API; in front of it stands the compatibility check that it does not make, and behind it the state file.
+type Embedded struct {
+	fake  *srfake.Registry
+	state string
+	lis   net.Listener
+	srv   *http.Server
+	done  chan struct{}
+
+	mu sync.Mutex // registrations, one at a time: check, register, save
+	// levels that were set; srfake enforces none and is not asked for them
+	levels map[string]sr.CompatibilityLevel // subject -> level, "" for the global one
+}
+
+// saved is the state file.
+type saved struct {
+	Levels  map[string]sr.CompatibilityLevel `json:"levels,omitempty"`
+	Schemas []savedSchema                    `json:"schemas"`
+}
+
+type savedSchema struct {
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+	ID      int    `json:"id"`
+	Schema  string `json:"schema"`
+}
+
+// ServeEmbedded starts the registry on an address of loopback such as 127.0.0.1:0.
+func ServeEmbedded(ctx context.Context, addr, statePath string) (*Embedded, error) {
+	if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("embedded registry: expected an address on loopback such as 127.0.0.1:0, got %q", addr)
+	}
+	e := &Embedded{fake: srfake.NewRegistry(), state: statePath, done: make(chan struct{}), levels: map[string]sr.CompatibilityLevel{"": sr.CompatBackward}}
+	if err := e.load(); err != nil {
+		return nil, fmt.Errorf("embedded registry: %w", err)
+	}
+	var err error
+	if e.lis, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+		return nil, fmt.Errorf("embedded registry: %w", err)
+	}
+	e.srv = &http.Server{Handler: http.MaxBytesHandler(http.HandlerFunc(e.serve), 8<<20), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		defer close(e.done)
+		_ = e.srv.Serve(e.lis) // ends with Close
+	}()
+	return e, nil
+}
+
+// URL is where the registry answers.
+func (e *Embedded) URL() string { return "http://" + e.lis.Addr().String() }
+
+// Close stops the registry; its state stays. It may be called twice.
+func (e *Embedded) Close() error {
+	err := e.srv.Close()
+	<-e.done
+	return err
+}
+
+func (e *Embedded) load() error {
+	b, err := os.ReadFile(e.state)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var s saved
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("%s: %w", e.state, err)
+	}
+	for subject, level := range s.Levels {
+		e.levels[subject] = level
+	}
+	for _, x := range s.Schemas {
+		e.fake.SeedSchema(x.Subject, x.Version, x.ID, sr.Schema{Schema: x.Schema})
+	}
+	return nil
+}
+
+// save writes the state file whole, so that a kill leaves the old one or the new one.
+func (e *Embedded) save(ctx context.Context) error {
+	s := saved{Levels: e.levels}
+	cl, err := e.client()
+	if err != nil {
+		return err
+	}
+	all, err := cl.AllSchemas(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		s.Schemas = append(s.Schemas, savedSchema{x.Subject, x.Version, x.ID, x.Schema.Schema})
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(e.state), ".registry-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), e.state)
+}
+
+// client talks to srfake without a network.
+func (e *Embedded) client() (*sr.Client, error) {
+	return sr.NewClient(sr.URLs("http://registry"), sr.HTTPClient(&http.Client{Transport: inProcess{e.fake.Handler()}}))
+}
+
+func (e *Embedded) serve(w http.ResponseWriter, r *http.Request) {
+	p := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case r.Method == http.MethodPost && len(p) == 3 && p[0] == "subjects" && p[2] == "versions":
+		e.register(w, r, p[1])
+	case r.Method == http.MethodPost && len(p) >= 4 && p[0] == "compatibility" && p[1] == "subjects":
+		e.check(w, r, p[2])
+	case p[0] == "config" && len(p) <= 2:
+		e.config(w, r, strings.Join(p[1:], ""))
+	case r.Method == http.MethodDelete:
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.fake.Handler().ServeHTTP(w, r)
+		if err := e.save(r.Context()); err != nil {
+			return // the answer is out; a deletion that a restart forgets does no harm
+		}
+	default:
+		e.fake.Handler().ServeHTTP(w, r)
+	}
+}
+
+func (e *Embedded) register(w http.ResponseWriter, r *http.Request, subject string) {
+	body, next, ok := read(w, r)
+	if !ok {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.against(r.Context(), subject, next); err != nil {
+		refuse(w, http.StatusConflict, http.StatusConflict, "Schema being registered is incompatible with an earlier schema for subject \""+subject+"\": "+err.Error())
+		return
+	}
+	answer := &recorder{header: http.Header{}, code: http.StatusOK}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	e.fake.Handler().ServeHTTP(answer, r)
+	if answer.code/100 == 2 {
+		if err := e.save(r.Context()); err != nil { // before the answer: an id that was given must be there after a restart
+			refuse(w, http.StatusInternalServerError, 50001, "the schema could not be saved: "+err.Error())
+			return
+		}
+	}
+	answer.copyTo(w)
+}
+
+func (e *Embedded) check(w http.ResponseWriter, r *http.Request, subject string) {
+	_, next, ok := read(w, r)
+	if !ok {
+		return
+	}
+	err := e.against(r.Context(), subject, next)
+	out := map[string]any{"is_compatible": err == nil}
+	if err != nil {
+		out["messages"] = []string{err.Error()}
+	}
+	respond(w, http.StatusOK, out)
+}
+
+// against holds a schema against the subject's earlier ones.
+func (e *Embedded) against(ctx context.Context, subject string, next *avro.Schema) error {
+	cl, err := e.client()
+	if err != nil {
+		return err
+	}
+	got, err := cl.Schemas(ctx, subject)
+	if err != nil {
+		return nil //nolint:nilerr // a subject that does not exist yet takes any schema
+	}
+	var earlier []*avro.Schema
+	for _, x := range got {
+		old, err := avro.Parse(x.Schema.Schema)
+		if err != nil {
+			return fmt.Errorf("version %d: %w", x.Version, err)
+		}
+		if old.String() == next.String() {
+			return nil // it is there already
+		}
+		earlier = append(earlier, old)
+	}
+	return compatible(e.level(subject), next, earlier)
+}
+
+func (e *Embedded) level(subject string) sr.CompatibilityLevel {
+	if l, ok := e.levels[subject]; ok {
+		return l
+	}
+	return e.levels[""]
+}
+
+func (e *Embedded) config(w http.ResponseWriter, r *http.Request, subject string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch r.Method {
+	case http.MethodGet:
+		respond(w, http.StatusOK, map[string]any{"compatibilityLevel": e.level(subject).String()})
+		return
+	case http.MethodPut:
+		var in struct {
+			Compatibility sr.CompatibilityLevel `json:"compatibility"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Compatibility == 0 {
+			refuse(w, http.StatusUnprocessableEntity, 42203, "Invalid compatibility level. Valid values are none, backward, forward, full, and their transitive forms")
+			return
+		}
+		e.levels[subject] = in.Compatibility
+	case http.MethodDelete:
+		if subject != "" {
+			delete(e.levels, subject)
+		}
+	}
+	if err := e.save(r.Context()); err != nil {
+		refuse(w, http.StatusInternalServerError, 50001, err.Error())
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{"compatibility": e.level(subject).String()})
+}
