@@ -1,0 +1,173 @@
+package control
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Hub holds the newest snapshot. All methods may be called from any goroutine and none of them waits for a reader.
+type Hub struct {
+	mu     sync.Mutex // writers
+	now    atomic.Pointer[Snapshot]
+	events []Event // ring of eventsKept, the newest last
+	subs   map[chan struct{}]struct{}
+	// loadAt and proofAt tell when another process last sent its section; only such sections can fall silent.
+	loadAt, proofAt time.Time
+}
+
+// NewHub starts with an empty snapshot.
+func NewHub(version, home string) *Hub {
+	h := &Hub{subs: map[chan struct{}]struct{}{}}
+	at := time.Now()
+	h.now.Store(&Snapshot{At: at, Started: at, Version: version, Home: home, PID: os.Getpid()})
+	return h
+}
+
+// Snapshot is the newest one. It never changes; do not change it either.
+func (h *Hub) Snapshot() *Snapshot { return h.now.Load() }
+
+// Update changes a copy of the snapshot and publishes a copy of that: what change reaches, or puts in and uses again later,
+// is its own. change must not call the hub.
+func (h *Hub) Update(change func(*Snapshot)) { h.update(true, change) }
+
+// update: touch says that the program itself had something to say, so At moves on.
+func (h *Hub) update(touch bool, change func(*Snapshot)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old := h.now.Load()
+	s := clone(old)
+	change(s)
+	// A section that the program sets itself no longer depends on a publisher.
+	if s.Load != nil && s.Load.Source == "" {
+		h.loadAt = time.Time{}
+	}
+	if s.Proof != nil && s.Proof.Source == "" {
+		h.proofAt = time.Time{}
+	}
+	s.Seq = old.Seq + 1
+	if touch {
+		s.At = time.Now()
+	}
+	s.Events = slices.Clone(h.events[max(0, len(h.events)-eventsShown):])
+	h.now.Store(clone(s))
+	for c := range h.subs {
+		select {
+		case c <- struct{}{}:
+		default: // it has not looked yet; it will see the newest when it does
+		}
+	}
+}
+
+// Event adds a line to the log strip.
+func (h *Hub) Event(kind, text string) {
+	h.mu.Lock()
+	h.events = append(h.events, Event{At: time.Now(), Kind: kind, Text: text})
+	if len(h.events) > eventsKept {
+		h.events = slices.Clone(h.events[len(h.events)-eventsKept:])
+	}
+	h.mu.Unlock()
+	h.update(true, func(*Snapshot) {})
+}
+
+// Events are the last 200, the oldest first.
+func (h *Hub) Events() []Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.events)
+}
+
+// Subscribe gives a channel that holds a token whenever there is something newer than the last look at Snapshot.
+// Call cancel when done.
+func (h *Hub) Subscribe() (changed <-chan struct{}, cancel func()) {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	h.subs[c] = struct{}{}
+	h.mu.Unlock()
+	return c, func() {
+		h.mu.Lock()
+		delete(h.subs, c)
+		h.mu.Unlock()
+	}
+}
+
+// publishLoad takes the section of another process.
+func (h *Hub) publishLoad(l *Load) {
+	at := time.Now()
+	h.update(true, func(s *Snapshot) {
+		l.Silent = false
+		l.At = at // our clock: ages are counted here
+		if l.Source == "" {
+			l.Source = "another process"
+		}
+		s.Load, h.loadAt = l, at
+	})
+}
+
+func (h *Hub) publishProof(p *Proof) {
+	at := time.Now()
+	h.update(true, func(s *Snapshot) {
+		p.Silent = false
+		p.At = at
+		if p.Source == "" {
+			p.Source = "another process"
+		}
+		s.Proof, h.proofAt = p, at
+	})
+}
+
+// expire marks the sections whose publisher has fallen silent. The server calls it each second.
+func (h *Hub) expire(now time.Time) {
+	h.mu.Lock()
+	s := h.now.Load()
+	load := s.Load != nil && !s.Load.Silent && !s.Load.Over() && !h.loadAt.IsZero() && now.Sub(h.loadAt) > SilentAfter
+	proof := s.Proof != nil && !s.Proof.Silent && !s.Proof.Done && !h.proofAt.IsZero() && now.Sub(h.proofAt) > SilentAfter
+	h.mu.Unlock()
+	if !load && !proof {
+		return
+	}
+	h.update(false, func(s *Snapshot) {
+		if load && s.Load != nil && now.Sub(h.loadAt) > SilentAfter {
+			s.Load.Silent = true
+		}
+		if proof && s.Proof != nil && now.Sub(h.proofAt) > SilentAfter {
+			s.Proof.Silent = true
+		}
+	})
+}
+
+// clone copies everything that a change function could reach.
+func clone(s *Snapshot) *Snapshot {
+	c := *s
+	c.Parts = slices.Clone(s.Parts)
+	c.Attention = slices.Clone(s.Attention)
+	c.Reports = slices.Clone(s.Reports)
+	c.Verbs = slices.Clone(s.Verbs)
+	c.Streams = slices.Clone(s.Streams)
+	for i := range c.Streams {
+		c.Streams[i].Partitions = slices.Clone(c.Streams[i].Partitions)
+		c.Streams[i].History = slices.Clone(c.Streams[i].History)
+	}
+	if s.Load != nil {
+		l := *s.Load
+		l.Stages = slices.Clone(l.Stages)
+		l.History = slices.Clone(l.History)
+		l.Limits = slices.Clone(l.Limits)
+		l.ErrorsByCause = maps.Clone(l.ErrorsByCause)
+		c.Load = &l
+	}
+	if s.Notify != nil {
+		n := *s.Notify
+		n.Channels = slices.Clone(n.Channels)
+		n.Messages = slices.Clone(n.Messages)
+		c.Notify = &n
+	}
+	if s.Proof != nil {
+		p := *s.Proof
+		c.Proof = &p
+	}
+	return &c
+}

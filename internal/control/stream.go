@@ -1,0 +1,48 @@
+package control
+
+import "time"
+
+// A Stream is an ingest job: a topic on its way into a table.
+type Stream struct {
+	At            time.Time     `json:"at"`
+	Job           string        `json:"job"`
+	Title         string        `json:"title,omitempty"`
+	Unit          string        `json:"unit,omitempty"`
+	Table         string        `json:"table"`
+	Topic         string        `json:"topic"`
+	State         string        `json:"state"`    // Running, CaughtUp, Waiting, Stopped, Failed, Done
+	BehindSeconds float64       `json:"behind_s"` // age of the oldest record not yet in the table; negative: not known
+	BehindRecords int64         `json:"behind_records"`
+	InPerSec      float64       `json:"in_per_s"`
+	OutPerSec     float64       `json:"out_per_s"`
+	Rows          int64         `json:"rows"`
+	Quarantined   int64         `json:"quarantined"`
+	Commits       int64         `json:"commits"`
+	LastCommit    time.Time     `json:"last_commit"`
+	Snapshot      int64         `json:"snapshot,string"` // of the table; a string in JSON: 63 bits do not fit a JSON number
+	CommitMillis  float64       `json:"commit_ms"`
+	CompleteUpTo  time.Time     `json:"complete_up_to"`
+	Partitions    []Partition   `json:"partitions,omitempty"`
+	History       []StreamPoint `json:"history,omitempty"` // the oldest first
+	Workers       int           `json:"workers"`
+	Error         string        `json:"error,omitempty"`
+	Hint          string        `json:"hint,omitempty"`
+}
+
+// A Partition of the topic: Position is the first offset not yet in the table, End the first not yet written.
+type Partition struct {
+	ID       int32 `json:"id"`
+	Position int64 `json:"position"`
+	End      int64 `json:"end"`
+}
+
+// Behind is how many offsets lie between the table and the end.
+func (p Partition) Behind() int64 { return max(0, p.End-p.Position) }
+
+// A StreamPoint of a stream's history.
+type StreamPoint struct {
+	T      time.Time `json:"t"`
+	Behind float64   `json:"behind_s"`
+	In     float64   `json:"in"`
+	Out    float64   `json:"out"`
+}

@@ -1,0 +1,177 @@
+// Package project knows where the files of an installation lie: weir.yaml, jobs/, profiles/ and units.yaml in a project
+// directory, and catalog, warehouse, ledger, outbox and the embedded parts in the home.
+package project
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"weir/internal/cli"
+	"weir/internal/config"
+	"weir/internal/kafka"
+	"weir/internal/lake"
+	"weir/internal/registry"
+)
+
+// Weir is weir.yaml.
+type Weir struct {
+	APIVersion string          `yaml:"apiVersion" jsonschema:"required,enum=weir/v1,description=weir/v1"`
+	Kind       string          `yaml:"kind" jsonschema:"required,enum=Weir,description=Weir"`
+	Kafka      kafka.Config    `yaml:"kafka,omitempty" jsonschema:"description=brokers and how to reach them"`
+	Registry   registry.Config `yaml:"registry,omitempty" jsonschema:"description=schema registry"`
+	Lake       Lake            `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
+}
+
+// Lake is the `lake` block.
+type Lake struct {
+	Catalog   string `yaml:"catalog,omitempty" jsonschema:"enum=sqlite,description=sqlite (default): HOME/catalog.db"`
+	Warehouse string `yaml:"warehouse,omitempty" jsonschema:"description=directory for data and metadata (default HOME/warehouse)"`
+}
+
+// Validate names what is wrong.
+func (w Weir) Validate() []config.Invalid {
+	var bad []config.Invalid
+	if w.APIVersion != "weir/v1" {
+		bad = append(bad, config.Invalid{Path: "apiVersion", Message: fmt.Sprintf("expected weir/v1, got %q", w.APIVersion)})
+	}
+	if w.Kind != "Weir" {
+		bad = append(bad, config.Invalid{Path: "kind", Message: fmt.Sprintf("expected Weir, got %q", w.Kind)})
+	}
+	if c := w.Lake.Catalog; c != "" && c != "sqlite" {
+		bad = append(bad, config.Invalid{Path: "lake.catalog", Message: fmt.Sprintf("expected sqlite, the only catalog of this version, got %q", c)})
+	}
+	return bad
+}
+
+// A Project is an installation with its files.
+type Project struct {
+	Dir  string // of weir.yaml
+	Home string // absolute
+	Weir Weir   // defaults where there is no file
+}
+
+// Open reads weir.yaml, if there is one, and makes the home.
+func Open(dir, home string) (*Project, error) {
+	abs, err := filepath.Abs(home)
+	if err != nil {
+		return nil, cli.Usage(fmt.Errorf("home %s: %w", home, err), "")
+	}
+	p := &Project{Dir: dir, Home: abs, Weir: Weir{APIVersion: "weir/v1", Kind: "Weir"}}
+	if err := config.Load(p.File("weir.yaml"), &p.Weir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := p.makeHome(); err != nil {
+		return nil, cli.Usage(fmt.Errorf("home %s is not writable: %w", abs, err), "choose another with --home DIR or WEIR_HOME")
+	}
+	return p, nil
+}
+
+func (p *Project) makeHome() error {
+	if err := os.MkdirAll(p.Home, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.Home, ".probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// File is a file of the project directory.
+func (p *Project) File(name string) string { return filepath.Join(p.Dir, name) }
+
+// JobsDir holds the job files.
+func (p *Project) JobsDir() string { return p.File("jobs") }
+
+// ProfilesDir holds the load profiles of the project.
+func (p *Project) ProfilesDir() string { return p.File("profiles") }
+
+// Units is the file of the business units.
+func (p *Project) Units() string { return p.File("units.yaml") }
+
+// In is a file or directory of the home.
+func (p *Project) In(name string) string { return filepath.Join(p.Home, name) }
+
+// Lake says where tables live.
+func (p *Project) Lake() lake.Config {
+	w := p.Weir.Lake.Warehouse
+	if w == "" {
+		w = p.In("warehouse")
+	}
+	return lake.Config{Catalog: p.In("catalog.db"), Warehouse: w}
+}
+
+// Ledger and Outbox are SQLite files.
+func (p *Project) Ledger() string { return p.In("ledger.db") }
+func (p *Project) Outbox() string { return p.In("outbox.db") }
+
+// Socket is where the control API answers. The path of a unix socket is limited to about 100 bytes: a home that lies deep
+// gets one in the directory for temporary files, named after it.
+func (p *Project) Socket() string {
+	s := p.In("control.sock")
+	if len(s) <= 100 {
+		return s
+	}
+	h := sha256.Sum256([]byte(p.Home))
+	return filepath.Join(os.TempDir(), "weir-"+hex.EncodeToString(h[:8])+".sock")
+}
+
+// Embedded is where the embedded parts of a home answer, for other processes.
+type Embedded struct {
+	Brokers  string `json:"brokers"`
+	Registry string `json:"registry"`
+	PID      int    `json:"pid"`
+}
+
+// Announce writes down where the embedded parts of this process answer.
+func (p *Project) Announce(e Embedded) error {
+	e.PID = os.Getpid()
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	tmp := p.In(fmt.Sprintf(".embedded-%d", e.PID))
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, p.In("embedded.json"))
+}
+
+// Announced reads where the embedded parts answer; alive is false if the process that served them is gone, but the addresses
+// are still the best to take again.
+func (p *Project) Announced() (e Embedded, alive bool) {
+	b, err := os.ReadFile(p.In("embedded.json"))
+	if err != nil || json.Unmarshal(b, &e) != nil {
+		return Embedded{}, false
+	}
+	return e, syscall.Kill(e.PID, 0) == nil
+}
+
+// Resolve gives the configs of Kafka and registry with real addresses in place of the word embedded.
+func (p *Project) Resolve() (kafka.Config, registry.Config, error) {
+	k, r := p.Weir.Kafka, p.Weir.Registry
+	if !k.Brokers.Embedded() && !r.Embedded() {
+		return k, r, nil
+	}
+	e, alive := p.Announced()
+	if !alive {
+		return k, r, &cli.Error{
+			Err:  fmt.Errorf("nothing serves the embedded broker and registry of home %s", p.Home),
+			Hint: "start it in another terminal with the same --home: `pipeline run JOB`; or give --brokers and --registry",
+		}
+	}
+	if k.Brokers.Embedded() {
+		k.Brokers = kafka.Brokers{e.Brokers}
+	}
+	if r.Embedded() {
+		r.URL = e.Registry
+	}
+	return k, r, nil
+}

@@ -1,0 +1,54 @@
+// Package report makes a table from a SQL query over other tables, for a data interval, atomically.
+//
+// [New] makes a minibatch job of a [Config]; the query runs on an [Engine] over the files of the tables' present snapshots, and
+// its result becomes part of the destination in one commit: in place of all rows, in place of the interval's rows, or behind
+// the others. A query that fails leaves the destination as it was; an interval is appended once.
+package report
+
+import (
+	"fmt"
+	"regexp"
+
+	"weir/internal/config"
+)
+
+// Config is the `report` section of a job file.
+type Config struct {
+	SQL            string `yaml:"sql,omitempty" jsonschema:"description=file with the query; its path is relative to the job file"`
+	Query          string `yaml:"query,omitempty" jsonschema:"description=the query itself in place of a file"`
+	Table          string `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.daily_totals"`
+	Mode           string `yaml:"mode" jsonschema:"required,enum=replace,enum=append,description=what becomes of the rows that are there"`
+	IntervalColumn string `yaml:"interval_column,omitempty" jsonschema:"description=with mode replace: only rows whose value lies in the run's data interval are replaced"`
+}
+
+var (
+	tableName  = regexp.MustCompile(`^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$`)
+	columnName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// Validate names every field that is missing or wrong.
+func (c Config) Validate() []config.Invalid {
+	var bad []config.Invalid
+	say := func(path, format string, args ...any) {
+		bad = append(bad, config.Invalid{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	if (c.SQL == "") == (c.Query == "") {
+		say("", "expected one of sql: (a file) and query: (the text)")
+	}
+	if !tableName.MatchString(c.Table) {
+		say("table", "expected a name with its namespace in lower case, such as bank.daily_totals, got %q", c.Table)
+	}
+	switch c.Mode {
+	case "replace":
+	case "append":
+		if c.IntervalColumn != "" {
+			say("interval_column", "expected only with mode replace: append leaves the rows that are there")
+		}
+	default:
+		say("mode", "expected replace or append, got %q", c.Mode)
+	}
+	if c.IntervalColumn != "" && !columnName.MatchString(c.IntervalColumn) {
+		say("interval_column", "expected the name of a column of the result, got %q", c.IntervalColumn)
+	}
+	return bad
+}

@@ -1,0 +1,225 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"weir/internal/cli"
+	"weir/internal/config"
+	"weir/internal/engine"
+	"weir/internal/lake"
+	"weir/minibatch"
+)
+
+// Engine is what runs the query.
+type Engine interface {
+	References(ctx context.Context, query string) ([]string, error)
+	Describe(ctx context.Context, query string, tables []engine.Table, args map[string]any) ([]engine.Column, error)
+	Query(ctx context.Context, query string, tables []engine.Table, limit int, args map[string]any) (engine.Result, error)
+	Copy(ctx context.Context, query string, tables []engine.Table, dir string, columns []engine.Column, args map[string]any) (files []string, rows int64, err error)
+}
+
+// Parts are what a report job is connected to.
+type Parts struct {
+	Lake   *lake.Lake
+	Engine Engine
+	Type   func(engineType string) (arrow.DataType, error) // of a table's column, for a column of the engine's result
+	Dir    string                                          // of the job file
+}
+
+// A Run is what one execution stands for.
+type Run struct {
+	ID       string
+	Interval minibatch.Interval
+}
+
+// A Job is a report whose query has been checked against its tables, and whose destination exists.
+type Job struct {
+	name    string
+	cfg     Config
+	run     Run
+	parts   Parts
+	file    string // for places in complaints
+	query   string
+	args    map[string]any
+	sources map[string]int64 // snapshots
+	rowsIn  int64
+	inputs  []engine.Table
+	table   *lake.Table
+}
+
+// New checks the query against the tables as they are now, and makes the destination where there is none.
+func New(ctx context.Context, name string, c Config, r Run, p Parts) (*Job, error) {
+	j := &Job{name: name, cfg: c, run: r, parts: p, args: map[string]any{"run_id": r.ID}, sources: map[string]int64{}}
+	if !r.Interval.IsZero() {
+		j.args["interval_start"], j.args["interval_end"] = r.Interval.Start.UTC(), r.Interval.End.UTC()
+	}
+	if c.IntervalColumn != "" && r.Interval.IsZero() {
+		return nil, cli.Usage(fmt.Errorf("job %s replaces the rows of a data interval, and none was given", name), fmt.Sprintf("`pipeline run %s --for 2026-11-20`", name))
+	}
+	if err := j.read(); err != nil {
+		return nil, err
+	}
+	if err := j.resolve(ctx); err != nil {
+		return nil, err
+	}
+	return j, j.destination(ctx)
+}
+
+// Text gives the query of a config and the file that it stands in, which is empty for an inline one.
+func (c Config) Text(dir string) (query, file string, err error) {
+	if c.SQL == "" {
+		return c.Query, "", nil
+	}
+	file = filepath.Join(dir, c.SQL)
+	b, err := os.ReadFile(file)
+	return string(b), file, err
+}
+
+func (j *Job) read() (err error) {
+	if j.query, j.file, err = j.cfg.Text(j.parts.Dir); err != nil {
+		return cli.Usage(fmt.Errorf("job %s: %w", j.name, err), "")
+	}
+	j.query = strings.TrimRight(j.query, "; \n\t") // it goes into other queries
+	return nil
+}
+
+// resolve finds the tables of the query.
+func (j *Job) resolve(ctx context.Context) error {
+	names, err := j.parts.Engine.References(ctx, j.query)
+	if err != nil {
+		return j.placed(err)
+	}
+	for _, n := range names {
+		t, err := j.parts.Lake.Table(ctx, n)
+		if errors.Is(err, lake.ErrNoTable) || err != nil && !strings.Contains(n, ".") {
+			return j.unknown(ctx, n)
+		}
+		if err != nil {
+			return err
+		}
+		p, err := t.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		j.sources[n] = p.Snapshot
+		for _, f := range p.Files {
+			j.rowsIn += f.Rows
+		}
+		j.inputs = append(j.inputs, Input(p))
+	}
+	return nil
+}
+
+// Input is a planned table for an engine.
+func Input(p lake.Plan) engine.Table {
+	t := engine.Table{Name: p.Table}
+	for _, f := range p.Files {
+		t.Files = append(t.Files, f.Path)
+	}
+	for _, c := range p.Columns {
+		t.Columns = append(t.Columns, engine.Column(c))
+	}
+	return t
+}
+
+func (j *Job) unknown(ctx context.Context, name string) error {
+	known, err := j.parts.Lake.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	hint := "the catalog has no tables yet"
+	if len(known) > 0 {
+		hint = "known tables: " + strings.Join(known, ", ")
+		if n := config.Nearest(name, known); n != "" {
+			hint = fmt.Sprintf("did you mean %q? %s", n, hint)
+		}
+	}
+	err = fmt.Errorf("there is no table %s", name)
+	if line, col := find(j.query, name); line > 0 {
+		err = &engine.SQLError{Line: line, Col: col, Message: err.Error()}
+	}
+	return cli.Usage(j.placed(err), hint)
+}
+
+func find(query, word string) (line, col int) {
+	i := strings.Index(strings.ToLower(query), strings.ToLower(word))
+	if i < 0 {
+		return 0, 0
+	}
+	return strings.Count(query[:i], "\n") + 1, i - strings.LastIndexByte(query[:i], '\n')
+}
+
+// placed puts the file before a place in the query.
+func (j *Job) placed(err error) error {
+	var s *engine.SQLError
+	if errors.As(err, &s) {
+		file := j.file
+		if file == "" {
+			file = "query of job " + j.name
+		}
+		return minibatch.Fatal(fmt.Errorf("%s:%w", file, s))
+	}
+	return err
+}
+
+// destination opens the table of the result, or makes it from the query's columns.
+func (j *Job) destination(ctx context.Context) error {
+	cols, err := j.parts.Engine.Describe(ctx, j.query, j.inputs, j.args)
+	if err != nil {
+		return j.placed(err)
+	}
+	var fields []arrow.Field
+	interval := j.cfg.IntervalColumn == ""
+	for _, c := range cols {
+		t, err := j.parts.Type(c.Type)
+		if err != nil {
+			return cli.Usage(j.placed(&engine.SQLError{Line: 1, Col: 1, Message: fmt.Sprintf("column %s: %v", c.Name, err)}), "")
+		}
+		fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
+		interval = interval || c.Name == j.cfg.IntervalColumn
+	}
+	if !interval {
+		return cli.Usage(j.placed(&engine.SQLError{Line: 1, Col: 1, Message: fmt.Sprintf("the result has no column %s, which interval_column names", j.cfg.IntervalColumn)}), "")
+	}
+	j.table, err = j.parts.Lake.Ensure(ctx, j.cfg.Table, arrow.NewSchema(fields, nil), lake.Options{})
+	var s *lake.SchemaError
+	if errors.As(err, &s) {
+		return cli.Usage(fmt.Errorf("job %s: %w", j.name, err), "change the query, or give the report a new table")
+	}
+	return err
+}
+
+// RowsIn is how many rows the tables of the query hold.
+func (j *Job) RowsIn() int64 { return j.rowsIn }
+
+// Sources are the tables that the query reads, with their snapshots.
+func (j *Job) Sources() map[string]int64 { return j.sources }
+
+// Table is the job's destination.
+func (j *Job) Table() *lake.Table { return j.table }
+
+// Run runs the query and commits its result.
+func (j *Job) Run(ctx context.Context, observe func(minibatch.Event)) (minibatch.Report, error) {
+	return minibatch.Run(ctx, minibatch.Job[string, string]{
+		Name: j.name, Source: source{j}, Sink: sink{j}, Observer: observe,
+		Transform: func(_ context.Context, _ minibatch.Part, in iter.Seq2[string, error], emit minibatch.Emit[string]) error {
+			for query, err := range in {
+				if err == nil {
+					err = emit(query)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, minibatch.Once)
+}

@@ -1,0 +1,138 @@
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/internal/control"
+)
+
+// fed is a source that the test speaks through; its stream ends with the context, as the client's does.
+type fed chan control.Update
+
+func (f fed) Stream(ctx context.Context) <-chan control.Update {
+	context.AfterFunc(ctx, func() { close(f) })
+	return f
+}
+
+func snapshot(change func(*control.Snapshot)) control.Update {
+	now := time.Now()
+	s := &control.Snapshot{At: now,
+		Load:    &control.Load{Profile: "smoke", Run: "r1", State: control.Running, Stage: "hold", Progress: 0.5, TargetRate: 1000, Rate: 998, BytesPerSec: 260e3, Sent: 5000, Acked: 4990, Whole: control.Latency{Response: control.Quantiles{Count: 1, P50: 2, P99: 9, Max: 12}}},
+		Streams: []control.Stream{{Job: "transactions", State: control.Running, BehindSeconds: 2, BehindRecords: 1998, InPerSec: 998, OutPerSec: 990, Rows: 4000, Commits: 3, LastCommit: now.Add(-time.Second)}},
+	}
+	if change != nil {
+		change(s)
+	}
+	return control.Update{Snapshot: s, Heard: now, Live: true}
+}
+
+func TestFollowSaysChangesAtOnceAndMovementNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := make(fed, 1)
+		var out strings.Builder
+		done := make(chan error, 1)
+		go func() { done <- follow(t.Context(), from, &out, 10*time.Second) }()
+		lines := func() []string {
+			synctest.Wait()
+			s := strings.Split(strings.TrimSpace(out.String()), "\n")
+			out.Reset()
+			return s
+		}
+		want := func(what string, subjects ...string) {
+			t.Helper()
+			got := lines()
+			for i, l := range got {
+				if f := strings.Fields(l); len(f) > 1 {
+					got[i] = strings.Join(f[1:3], " ")
+				}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(subjects) {
+				t.Errorf("%s: got %q, want %q", what, got, subjects)
+			}
+		}
+		from <- snapshot(nil)
+		want("start", "load smoke", "stream transactions")
+		from <- snapshot(func(s *control.Snapshot) { s.Load.Sent++ })
+		want("only figures moved", "")
+		time.Sleep(10 * time.Second)
+		want("after the interval", "load smoke", "stream transactions")
+		from <- snapshot(func(s *control.Snapshot) {
+			s.Streams[0].State, s.Streams[0].Error = control.Waiting, "registry does not answer"
+			s.Attention = []control.Attention{{Level: control.Warn, What: "WAITING", Job: "transactions", Detail: "registry does not answer", Next: "start it"}}
+		})
+		want("trouble", "attention WAITING", "stream transactions")
+		from <- snapshot(nil)
+		want("and its end", "attention over:", "stream transactions")
+		from <- control.Update{Snapshot: snapshot(nil).Snapshot, Err: errors.New("the process has ended"), Heard: time.Now()}
+		want("server dies", "server GONE:")
+		time.Sleep(10 * time.Second)
+		want("no figures of a dead server", "server no")
+		from <- snapshot(nil)
+		want("server returns", "server back")
+		from <- snapshot(func(s *control.Snapshot) {
+			s.Done, s.Load.State, s.Load.Verdict = true, control.Done, "pass"
+			s.Reports = []control.Report{{Job: "daily", State: control.Done, Rows: 12}}
+			s.Notify = &control.Notify{Sent: 1, Messages: []control.Message{{State: "sent", Title: "Daily totals ready", Unit: "FIN", Channel: "console", Text: "12 rows\x1b[2J\nsecond line"}}}
+			s.Proof = &control.Proof{Run: "r1", Sent: 10000, Rows: 10000, Done: true}
+		})
+		synctest.Wait()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		all := out.String()
+		if strings.ContainsAny(all, "\x1b\x07") {
+			t.Error("control characters in plain lines")
+		}
+		end := strings.Split(strings.TrimSpace(all), "\n")
+		if last := end[len(end)-1]; !strings.HasPrefix(last, "proof     proved: lost 0 doubled 0") {
+			t.Errorf("the last line is %q, want the proof", last)
+		}
+	})
+}
+
+func TestFollowWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := make(fed, 1)
+		from <- control.Update{Err: control.ErrNotServed}
+		if err := follow(t.Context(), from, &strings.Builder{}, 0); !errors.Is(err, control.ErrNotServed) {
+			t.Errorf("got %v, want ErrNotServed at once", err)
+		}
+	})
+}
+
+func TestFollowGivesUpOnALostServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := make(fed, 1)
+		done := make(chan error, 1)
+		go func() { done <- follow(t.Context(), from, &strings.Builder{}, time.Hour) }()
+		from <- snapshot(nil)
+		synctest.Wait()
+		lost := time.Now()
+		from <- control.Update{Snapshot: snapshot(nil).Snapshot, Err: errors.New("the process has ended"), Heard: lost}
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "the process has ended") || time.Since(lost) < goneLimit {
+			t.Errorf("got %v after %v", err, time.Since(lost))
+		}
+	})
+}
+
+func TestFollowEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		from := make(fed, 1)
+		var out strings.Builder
+		done := make(chan error, 1)
+		go func() { done <- follow(ctx, from, &out, 0) }()
+		from <- snapshot(nil)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil || !strings.Contains(out.String(), "rows 4,000") {
+			t.Errorf("got %v and\n%s", err, out.String())
+		}
+	})
+}
