@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -9,27 +10,54 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/internal/cli"
 )
 
-// Identity tells which topic this is: a rebuilt cluster or a recreated topic has other ids under the same names.
+// Identity tells which topic this is: a rebuilt cluster or a recreated topic has other ids under the same names. The topic's id
+// is spelt as Kafka's own tools spell it (kafka-topics --describe).
 func Identity(ctx context.Context, cl *kgo.Client, topic string) (cluster, topicID string, partitions int, err error) {
-	m, err := kadm.NewClient(cl).Metadata(ctx, topic)
+	m, t, err := metadata(ctx, cl, topic)
 	if err != nil {
-		return "", "", 0, fmt.Errorf("topic %s: %w", topic, err)
+		return "", "", 0, topicError(topic, err)
 	}
-	d := m.Topics[topic]
-	if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
-		return "", "", 0, &cli.Error{
+	if m.ClusterID != nil {
+		cluster = *m.ClusterID
+	}
+	return cluster, base64.RawURLEncoding.EncodeToString(t.TopicID[:]), len(t.Partitions), nil
+}
+
+// metadata asks a broker. The admin client would answer from its cache, where a topic that was made again is still the old one.
+func metadata(ctx context.Context, cl *kgo.Client, topic string) (*kmsg.MetadataResponse, kmsg.MetadataResponseTopic, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	name := kmsg.NewMetadataRequestTopic()
+	name.Topic = &topic
+	req.Topics = append(req.Topics, name)
+	m, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, kmsg.MetadataResponseTopic{}, err
+	}
+	if len(m.Topics) != 1 {
+		return m, kmsg.MetadataResponseTopic{}, kerr.UnknownTopicOrPartition
+	}
+	return m, m.Topics[0], kerr.ErrorForCode(m.Topics[0].ErrorCode)
+}
+
+func topicError(topic string, err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return &cli.Error{
 			Err:  fmt.Errorf("topic %s does not exist", topic),
 			Hint: "make it (`loadgen run` makes the topic of its profile), or correct `topic:` in the job",
 		}
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return &cli.Error{
+			Err:  fmt.Errorf("topic %s: the broker does not allow this user to use it", topic),
+			Hint: "ask for the right to describe and read it, or log in as another user (kafka.sasl in weir.yaml)",
+		}
 	}
-	if d.Err != nil {
-		return "", "", 0, fmt.Errorf("topic %s: %w", topic, d.Err)
-	}
-	return m.Cluster, fmt.Sprintf("%x", d.ID[:]), len(d.Partitions), nil
+	return fmt.Errorf("topic %s: %w", topic, err)
 }
 
 // Ends gives the last stable offset of each partition: what a reader of committed messages can read up to.
@@ -49,7 +77,7 @@ func positions(l kadm.ListedOffsets, topic string, err error) (map[int32]int64, 
 		err = l.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("positions of topic %s: %w", topic, err)
+		return nil, topicError(topic, fmt.Errorf("positions: %w", err))
 	}
 	at := map[int32]int64{}
 	for _, o := range l[topic] {
@@ -61,33 +89,37 @@ func positions(l kadm.ListedOffsets, topic string, err error) (map[int32]int64, 
 	return at, nil
 }
 
-// EnsureTopic makes a topic where there is none and waits until each of its partitions has a leader.
+const topicLimit = 30 * time.Second
+
+// EnsureTopic makes a topic where there is none and waits until each of its partitions has a leader, for half a minute at most. A
+// topic that is there already keeps the partitions that it has.
 func EnsureTopic(ctx context.Context, cl *kgo.Client, topic string, partitions int) error {
-	adm := kadm.NewClient(cl)
-	_, err := adm.CreateTopic(ctx, int32(partitions), -1, nil, topic)
+	ctx, cancel := context.WithTimeout(ctx, topicLimit)
+	defer cancel()
+	_, err := kadm.NewClient(cl).CreateTopic(ctx, int32(partitions), -1, nil, topic)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("make topic %s: %w", topic, err)
 	}
 	for {
-		m, err := adm.Metadata(ctx, topic)
-		if err == nil && ready(m.Topics[topic]) {
+		_, t, err := metadata(ctx, cl, topic)
+		if err == nil && ready(t) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("topic %s: not every partition has a leader: %w", topic, ctx.Err())
+			return fmt.Errorf("topic %s: not every partition has a leader: %w", topic, errors.Join(context.Cause(ctx), err))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func ready(t kadm.TopicDetail) bool {
+func ready(t kmsg.MetadataResponseTopic) bool {
 	for _, p := range t.Partitions {
-		if p.Err != nil || p.Leader < 0 {
+		if p.ErrorCode != 0 || p.Leader < 0 {
 			return false
 		}
 	}
-	return t.Err == nil && len(t.Partitions) > 0
+	return len(t.Partitions) > 0
 }
 
 // CommitGroup tells lag tools how far the table is. Nothing of ours reads it back.

@@ -2,13 +2,17 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -24,55 +28,108 @@ type Embedded struct {
 }
 
 // ServeEmbedded starts the broker. Its data lie in dir, so that memory does not grow with the topics and acknowledged
-// messages survive a kill of the process. addr may be 127.0.0.1:0 for any free port.
-func ServeEmbedded(_ context.Context, addr, dir string) (*Embedded, error) {
+// messages survive a kill of the process. addr may be 127.0.0.1:0 for any free port; take the same port again after a restart,
+// and clients that were connected go on by themselves.
+func ServeEmbedded(ctx context.Context, addr, dir string) (*Embedded, error) {
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil || !net.ParseIP(host).IsLoopback() {
+	if err != nil || host != "127.0.0.1" {
 		return nil, fmt.Errorf("embedded broker: expected an address on loopback such as 127.0.0.1:0, got %q", addr)
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		return nil, fmt.Errorf("embedded broker: port %q: %w", port, err)
 	}
-	lock, err := lockDir(dir)
+	lock, killed, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(n), kfake.DataDir(dir), kfake.DefaultNumPartitions(6), kfake.ClusterID(ulid.Make().String())) // data that are there keep theirs: positions in tables are keyed by it
+	var g *gate
+	c, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.Ports(n),
+		kfake.ListenFn(func(network, addr string) (net.Listener, error) {
+			l, err := (&net.ListenConfig{}).Listen(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			g = newGate(l)
+			return g, nil
+		}),
+		kfake.DataDir(dir),
+		kfake.DefaultNumPartitions(6),
+		// New data get a name of their own, data that are there keep theirs: positions in tables are keyed by it.
+		kfake.ClusterID(ulid.Make().String()),
+	)
 	if err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("embedded broker: %w", err)
+		return nil, cannotServe(addr, dir, err)
 	}
+	if killed {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		err = mend(ctx, g)
+		cancel()
+	}
+	if err != nil {
+		c.Close()
+		lock.Close()
+		return nil, cannotServe(addr, dir, err)
+	}
+	close(g.opened)
 	return &Embedded{cluster: c, lock: lock}, nil
 }
 
-// lockDir keeps a second process out of the data. The lock goes with the process, also when it is killed.
-func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
+func cannotServe(addr, dir string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &cli.Error{
+			Err:  fmt.Errorf("embedded broker: another process listens on %s", addr),
+			Hint: "end that process, or delete embedded.json in the home so that another port is taken",
+		}
 	}
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	return &cli.Error{
+		Err:  fmt.Errorf("embedded broker: data in %s: %w", dir, err),
+		Hint: "is the disk full or not writable? Without these messages weir starts with an empty broker: move the directory away",
+	}
+}
+
+// lockDir keeps a second process out of the data. The lock goes with the process, also when it is killed. Its file holds the
+// number of the process until an orderly Close: killed says that the last one had none.
+func lockDir(dir string) (f *os.File, killed bool, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, false, fmt.Errorf("embedded broker: %w", err)
+	}
+	f, err = os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
+		return nil, false, fmt.Errorf("embedded broker: %w", err)
 	}
+	b, _ := io.ReadAll(io.LimitReader(f, 20))
+	holder := strings.TrimSpace(string(b))
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, &cli.Error{
-			Err:  fmt.Errorf("embedded broker: another process serves the data in %s", dir),
+		who := "another process"
+		if holder != "" {
+			who += " (" + holder + ")"
+		}
+		return nil, false, &cli.Error{
+			Err:  fmt.Errorf("embedded broker: %s serves the data in %s", who, dir),
 			Hint: "use that one: other programs of the same --home find it by themselves",
 		}
 	}
-	return f, nil
+	// Written over, never emptied first: a full disk must not make a kill look like an orderly end.
+	if _, err := f.WriteAt(fmt.Appendf(nil, "%-10d\n", os.Getpid()), 0); err != nil {
+		f.Close()
+		return nil, false, fmt.Errorf("embedded broker: %w", err)
+	}
+	return f, holder != "", nil
 }
 
 // Addr is where the broker listens.
 func (e *Embedded) Addr() string { return e.cluster.ListenAddrs()[0] }
 
 // Close stops the broker; its data stay. It may be called twice.
-func (e *Embedded) Close() error {
+func (e *Embedded) Close() (err error) {
 	e.once.Do(func() {
 		e.cluster.Close()
-		e.lock.Close()
+		err = errors.Join(e.lock.Truncate(0), e.lock.Close())
 	})
-	return nil
+	return err
 }

@@ -1,4 +1,7 @@
-package main
+// Package show says in the words of the control API what the features tell of themselves: a load run, a stream, the outbox.
+//
+// The features know nothing of screens, and the control API nothing of features; programs wire both through here.
+package show
 
 import (
 	"context"
@@ -13,9 +16,9 @@ import (
 	"weir/minibatch"
 )
 
-// streamWatch turns what an ingest job's runner tells into the stream of the control API, and looks at the topic's ends
+// A Stream turns what an ingest job's runner tells into the stream of the control API, and looks at the topic's ends
 // each second, so that the delay is true while nothing is committed.
-type streamWatch struct {
+type Stream struct {
 	hub *control.Hub
 	job *ingest.Job
 
@@ -45,15 +48,22 @@ const (
 	endsKept    = 900 // seconds of ends; beyond that the delay is told as at least that
 )
 
-func newStreamWatch(hub *control.Hub, s control.Stream, j *ingest.Job) *streamWatch {
+func NewStream(hub *control.Hub, s control.Stream, j *ingest.Job) *Stream {
 	s.State = control.Running
-	w := &streamWatch{hub: hub, job: j, s: s}
+	w := &Stream{hub: hub, job: j, s: s}
 	w.publish()
 	return w
 }
 
-// event takes what the runner tells.
-func (w *streamWatch) event(e minibatch.Event) {
+// Cursor is how far the table is, as last told.
+func (w *Stream) Cursor() minibatch.Cursor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cursor
+}
+
+// Event takes what the runner tells.
+func (w *Stream) Event(e minibatch.Event) {
 	w.mu.Lock()
 	switch e.Kind {
 	case minibatch.Recovered:
@@ -87,8 +97,8 @@ func (w *streamWatch) event(e minibatch.Event) {
 	w.publish()
 }
 
-// follow looks at the topic's ends until ctx is done.
-func (w *streamWatch) follow(ctx context.Context) {
+// Follow looks at the topic's ends until ctx is done.
+func (w *Stream) Follow(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -101,7 +111,7 @@ func (w *streamWatch) follow(ctx context.Context) {
 	}
 }
 
-func (w *streamWatch) look(ctx context.Context) {
+func (w *Stream) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	w.mu.Lock()
@@ -118,7 +128,7 @@ func (w *streamWatch) look(ctx context.Context) {
 	w.publish()
 }
 
-func (w *streamWatch) measure(now time.Time, lag []ingest.Lag) {
+func (w *Stream) measure(now time.Time, lag []ingest.Lag) {
 	ends, next := map[int32]int64{}, map[int32]int64{}
 	var behind, total int64
 	w.s.Partitions = w.s.Partitions[:0:0]
@@ -155,7 +165,7 @@ func (w *streamWatch) measure(now time.Time, lag []ingest.Lag) {
 
 // age is how long the oldest record that is not in the table has been in the topic: it came after the newest moment at which
 // every end was still at or below the table's position.
-func (w *streamWatch) age(now time.Time, next map[int32]int64) float64 {
+func (w *Stream) age(now time.Time, next map[int32]int64) float64 {
 	for i := len(w.seen) - 1; i >= 0; i-- {
 		in := true
 		for p, end := range w.seen[i].end {
@@ -168,8 +178,8 @@ func (w *streamWatch) age(now time.Time, next map[int32]int64) float64 {
 	return now.Sub(w.seen[0].at).Seconds()
 }
 
-// end says what became of the stream.
-func (w *streamWatch) end(err error) {
+// End says what became of the stream.
+func (w *Stream) End(err error) {
 	w.mu.Lock()
 	w.s.State = control.Stopped
 	if err != nil {
@@ -183,7 +193,7 @@ func (w *streamWatch) end(err error) {
 	w.publish()
 }
 
-func (w *streamWatch) publish() {
+func (w *Stream) publish() {
 	w.mu.Lock()
 	s := w.s
 	s.At = time.Now()

@@ -1,0 +1,63 @@
+# weir's developer commands. `make` alone prints them. CONTRIBUTING.md explains the tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CACHE  := $(or $(WEIR_CACHE),$(HOME)/.cache/weir)
+PREFIX ?= $(HOME)/.local
+ARGS   ?=
+PKG    ?= ./...
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The database engine is linked in through cgo, hence the two compilers.
+.PHONY: tools
+tools:
+	@missing=; \
+	command -v go  >/dev/null || missing="$$missing\n  go   1.26 or newer: https://go.dev/dl"; \
+	command -v gcc >/dev/null || missing="$$missing\n  gcc  Debian, Ubuntu: apt-get install gcc; Fedora: dnf install gcc; macOS: xcode-select --install"; \
+	command -v g++ >/dev/null || missing="$$missing\n  g++  Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install"; \
+	if [ -n "$$missing" ]; then printf "weir needs, and does not find on the PATH:$$missing\n" >&2; exit 1; fi
+
+.PHONY: demo
+demo: tools ## load, ingest, verify and report in one process (ARGS="--help" prints its options)
+	@go run ./cmd/pipeline demo $(ARGS)
+
+.PHONY: build
+build: tools ## build the programs into bin/
+	@mkdir -p bin
+	go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: install
+install: build ## put the programs into PREFIX/bin (~/.local/bin)
+	@install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 bin/* $(DESTDIR)$(PREFIX)/bin/
+
+.PHONY: test
+test: tools ## the hermetic tests: no network, nothing to install
+	go test -timeout 5m $(PKG)
+
+.PHONY: test-real
+test-real: tools ## the tests against a real Kafka, registry and Spark
+	go test -tags real -count=1 -timeout 60m ./test/real/...
+
+.PHONY: bench
+bench: tools ## the benchmarks (PKG=./internal/avro for one package)
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+# The version is pinned here and built from source into the cache, so that everybody gets the same findings.
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (once, some minutes)" >&2
+	@GOBIN=$(@D) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: lint
+lint: tools $(GOLANGCI) ## golangci-lint with .golangci.yml
+	$(GOLANGCI) run $(PKG)
+
+.PHONY: fmt
+fmt: tools $(GOLANGCI) ## format the code
+	$(GOLANGCI) fmt $(PKG)

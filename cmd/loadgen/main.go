@@ -1,0 +1,37 @@
+// Command loadgen puts a load on a Kafka topic and proves from the destination table what became of it.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+)
+
+func main() { os.Exit(cli.Main("loadgen", newCommand)) }
+
+// Exit codes of a verdict, beside those that all programs share.
+const (
+	exitSLO       = 3
+	exitIntegrity = 5
+	exitInvalid   = 6
+)
+
+const page = `Put a load on a Kafka topic and prove from the destination table what became of it.
+
+  loadgen run demo                 run a profile that comes with loadgen
+  loadgen run profiles/mine.yaml   run your own
+  loadgen verify last              prove lost 0, doubled 0, reordered 0, altered 0
+  loadgen preview demo             what a run would do, with sample records; no server needed
+
+Broker and registry are those of weir.yaml, or of the running ` + "`pipeline`" + ` of the same --home.
+
+Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken, 5 the proof fails,
+6 invalid (the generator did not keep its schedule), 130 interrupted with results saved.`
+
+func newCommand(app *cli.App) *cobra.Command {
+	root := &cobra.Command{Use: "loadgen", Short: "Put a load on a Kafka topic and prove what became of it", Long: page}
+	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app))
+	return root
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+	"weir/internal/load"
+	"weir/internal/project"
+)
+
+func newPreview(app *cli.App) *cobra.Command {
+	var o overrides
+	var samples int
+	c := &cobra.Command{
+		Use: "preview PROFILE", Short: "Say what a run would do, with sample records; no server needed", Args: cobra.ExactArgs(1),
+		Example: "  loadgen preview demo\n  loadgen preview mine --rate 50k/s --samples 1",
+		RunE:    func(_ *cobra.Command, args []string) error { return preview(app, o, samples, args[0]) },
+	}
+	o.flags(c.Flags())
+	c.Flags().IntVar(&samples, "samples", 3, "number of sample records")
+	return c
+}
+
+func preview(app *cli.App, o overrides, samples int, name string) error {
+	pr, err := project.Open(".", app.Home)
+	if err != nil {
+		return err
+	}
+	p, err := readProfile(pr, name)
+	if err != nil {
+		return err
+	}
+	if err := o.apply(p); err != nil {
+		return err
+	}
+	v, err := load.NewPreview(p, samples)
+	if err != nil {
+		return cli.Usage(fmt.Errorf("profile %s: %w", p.Name, err), "")
+	}
+	return app.Result(v, previewText(v))
+}
+
+func previewText(v load.Preview) string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-9s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(&b, "%s into %s\n", v.Profile, v.Topic)
+	for i, s := range v.Stages {
+		name := ""
+		if i == 0 {
+			name = "rate"
+		}
+		length := "until the volume is sent"
+		if !s.Open {
+			length = "in " + short(s.Over)
+		}
+		line(name, "%-10s %9s/s -> %9s/s %s", s.Name, count(s.From), count(s.To), length)
+	}
+	if len(v.Stages) == 0 {
+		line("rate", "as fast as acknowledgements allow")
+	} else {
+		line("", "%s", sparkline(v))
+	}
+	messages, lasts := "not known beforehand", "not known beforehand"
+	if v.Messages > 0 {
+		messages = fmt.Sprintf("%s messages, %s", count(float64(v.Messages)), bytes(float64(v.Bytes)))
+	}
+	if v.Duration > 0 {
+		lasts = short(v.Duration)
+	}
+	line("volume", "%s", messages)
+	line("lasts", "%s", lasts)
+	line("size", "p50 %.0f B, p99 %.0f B, max %.0f B (whole Kafka values, of %d sampled)", v.Size.P50, v.Size.P99, v.Size.Max, v.Size.Count)
+	if v.Keys > 0 {
+		line("keys", "%s different ones of %s sampled; the fullest of %d partitions gets %.1f %%", count(float64(v.Keys)), count(float64(v.Size.Count)), v.Partitions, 100*v.Share)
+	} else {
+		line("keys", "none")
+	}
+	line("cost", "%.0f ns to make a record, %s/s on one core", v.NsRecord, count(1e9/v.NsRecord))
+	for _, w := range v.Warnings {
+		line("warning", "%s", w)
+	}
+	for _, s := range v.Samples {
+		fmt.Fprintf(&b, "\nmessage %d, key %q, %d bytes\n  %s\n  %s\n", s.Number, s.Key, s.Bytes, s.Record, s.Hex)
+	}
+	return b.String()
+}
+
+// sparkline draws the curve over its length in one line.
+func sparkline(v load.Preview) string {
+	const width, bars = 48, "▁▂▃▄▅▆▇█"
+	end, peak := v.Duration, v.Stages.Peak()
+	if end == 0 || peak == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i := range width {
+		level := v.Stages.Rate(end*time.Duration(i)/(width-1)) / peak
+		b.WriteString(string([]rune(bars)[min(7, int(level*8))]))
+	}
+	return b.String()
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/cli"
+	"weir/internal/kafka"
+	"weir/internal/load"
+	"weir/internal/project"
+	"weir/internal/registry"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	overrides
+	servers
+}
+
+func newRun(app *cli.App) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use: "run PROFILE", Short: "Run a profile: send, measure, judge", Args: cobra.ExactArgs(1),
+		Example: "  loadgen run smoke\n  loadgen run average-load --rate 5k/s --duration 2m\n  loadgen run ci --brokers kafka:9092 --registry http://registry:8081 --json",
+		RunE:    func(c *cobra.Command, args []string) error { return run(c.Context(), app, o, args[0]) },
+	}
+	o.overrides.flags(c.Flags())
+	o.servers.flags(c.Flags())
+	return c
+}
+
+func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
+	pr, err := project.Open(".", app.Home)
+	if err != nil {
+		return err
+	}
+	p, err := readProfile(pr, name)
+	if err != nil {
+		return err
+	}
+	if err := o.apply(p); err != nil {
+		return err
+	}
+	if err := p.Check(); err != nil {
+		return cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
+	}
+	brokers, reg, err := o.connect(ctx, pr)
+	if err != nil {
+		return err
+	}
+	show, end := watch(ctx, app, pr)
+	defer end()
+	sum, err := load.Run(ctx, load.Options{
+		Profile: p, Home: pr.Home, Log: app.Log, Progress: show, Register: reg.Register,
+		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := app.Result(sum, summaryText(sum)); err != nil {
+		return err
+	}
+	return verdictError(sum)
+}
+
+// servers are the flags that name broker and registry.
+type servers struct{ brokers, registry string }
+
+// connect resolves the addresses and makes sure that both answer: one clear line within seconds, not an endless retry.
+func (s servers) connect(ctx context.Context, pr *project.Project) (kafka.Config, *registry.Client, error) {
+	s.override(pr)
+	k, r, err := pr.Resolve()
+	if err != nil {
+		return k, nil, err
+	}
+	cl, err := kafka.Connect(k)
+	if err != nil {
+		return k, nil, err
+	}
+	defer cl.Close()
+	if err := kafka.Ping(ctx, cl); err != nil {
+		return k, nil, err
+	}
+	reg, err := registry.New(r)
+	return k, reg, err
+}
+
+// verdictError turns a verdict into the exit code.
+func verdictError(s load.Summary) error {
+	code := map[load.Verdict]int{
+		load.VerdictSLO: exitSLO, load.VerdictInvalid: exitInvalid, load.VerdictFailed: cli.ExitFailed, load.VerdictInterrupted: cli.ExitInterrupted,
+	}[s.Verdict]
+	if code == 0 {
+		return nil
+	}
+	hint := ""
+	if s.Verdict == load.VerdictInterrupted {
+		hint = fmt.Sprintf("what was sent is known: `loadgen verify %s`", s.Run)
+	}
+	return &cli.Error{Err: fmt.Errorf("run %s: %s: %s", s.Run, s.Verdict, s.Reason), Hint: hint, Exit: code}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/avro"
+	"weir/internal/kafka"
+	"weir/internal/lake"
+	"weir/internal/load"
+	"weir/internal/project"
+	"weir/internal/quarantine"
+	"weir/internal/stamp"
+)
+
+// fill reads n records of a topic.
+func fill(t *testing.T, pr *project.Project, topic string, n int) []*kgo.Record {
+	t.Helper()
+	k, _, err := pr.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kafka.Connect(k, kgo.ConsumeTopics(topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var all []*kgo.Record
+	for len(all) < n && ctx.Err() == nil {
+		all = append(all, cl.PollFetches(ctx).Records()...)
+	}
+	if len(all) != n {
+		t.Fatalf("topic %s: got %d records, want %d", topic, len(all), n)
+	}
+	return all
+}
+
+// write puts records into the table NAME.orders (or orders itself) in two commits, as ingest would.
+func write(t *testing.T, pr *project.Project, name string, records []*kgo.Record) {
+	t.Helper()
+	if name != "orders" {
+		name += ".orders"
+	}
+	lk, err := lake.Open(t.Context(), pr.Lake())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lk.Close()
+	g, err := load.NewGenerator(load.Content{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := avro.Parse(g.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := avro.ArrowSchema(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tbl, err := lk.Ensure(t.Context(), name, arrow.NewSchema(append(slices.Clone(values.Fields()), quarantine.Kafka, quarantine.Load), nil), lake.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := len(records) / 2
+	for i, part := range [][]*kgo.Record{records[:half], records[half:]} {
+		files, err := tbl.Write(t.Context(), batches(t, tbl.Schema(), schema, part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := lake.Commit{Job: "test", ID: string(rune('a' + i)), To: []byte{byte('1' + i)}, Add: files}
+		if i > 0 {
+			c.From = []byte("1")
+		}
+		if _, err := tbl.Commit(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func batches(t *testing.T, s *arrow.Schema, writer *avro.Schema, records []*kgo.Record) iter.Seq2[arrow.RecordBatch, error] {
+	n := len(s.Fields()) - 2
+	values := arrow.NewSchema(s.Fields()[:n], nil)
+	b, err := avro.NewBatch(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := avro.Compile(writer, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := array.NewStructBuilder(memory.DefaultAllocator, s.Field(n).Type.(*arrow.StructType))
+	l := array.NewStructBuilder(memory.DefaultAllocator, s.Field(n+1).Type.(*arrow.StructType))
+	for _, r := range records {
+		_, datum, err := avro.SplitHeader(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Append(plan, datum); err != nil {
+			t.Fatal(err)
+		}
+		st, _ := stamp.Parse(r.Headers[0].Value)
+		k.Append(true)
+		k.FieldBuilder(0).(*array.StringBuilder).Append(r.Topic)
+		k.FieldBuilder(1).(*array.Int32Builder).Append(r.Partition)
+		k.FieldBuilder(2).(*array.Int64Builder).Append(r.Offset)
+		k.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(r.Timestamp.UnixMicro()))
+		l.Append(true)
+		l.FieldBuilder(0).(*array.StringBuilder).Append(st.Run.String())
+		l.FieldBuilder(1).(*array.Int32Builder).Append(st.Shard)
+		l.FieldBuilder(2).(*array.Int64Builder).Append(st.Seq)
+		l.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(st.Intended))
+	}
+	rec := array.NewRecordBatch(s, append(b.Flush(), k.NewArray(), l.NewArray()), int64(len(records)))
+	return func(yield func(arrow.RecordBatch, error) bool) { yield(rec, nil) }
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+	"weir/internal/lake"
+	"weir/internal/ledger"
+	"weir/internal/load"
+	"weir/internal/project"
+	"weir/internal/quarantine"
+	"weir/internal/verify"
+)
+
+type verifyOptions struct {
+	table string
+	wait  time.Duration
+}
+
+func newVerify(app *cli.App) *cobra.Command {
+	var o verifyOptions
+	c := &cobra.Command{
+		Use: "verify [RUN]", Short: "Prove from the destination table what became of a run's messages", Args: cobra.MaximumNArgs(1),
+		Long: `Prove from the destination table what became of a run's messages: lost, doubled, reordered, altered, quarantined,
+each named with topic, partition and offset, and how old rows were when they became readable. RUN is a run id, or last.
+It works while the run goes on and after a crash of the generator.`,
+		Example: "  loadgen verify last\n  loadgen verify 01K8ZJ9V4T8QH0M6W2X3Y5A7BC --wait 30s --json",
+		RunE: func(c *cobra.Command, args []string) error {
+			return prove(c.Context(), app, o, append(args, "last")[0], c.Flags().Changed("wait"))
+		},
+	}
+	c.Flags().StringVar(&o.table, "table", "", "table, in place of the profile's")
+	c.Flags().DurationVar(&o.wait, "wait", 0, "wait at most so long for the last rows (default: the profile's drain_timeout)")
+	return c
+}
+
+func prove(ctx context.Context, app *cli.App, o verifyOptions, run string, waitGiven bool) error {
+	pr, err := project.Open(".", app.Home)
+	if err != nil {
+		return err
+	}
+	m, err := load.ReadManifest(pr.Home, run)
+	if err != nil {
+		if errors.Is(err, load.ErrNoRun) {
+			return cli.Usage(err, "a run is kept in the --home that it ran with")
+		}
+		return err
+	}
+	if o.table == "" {
+		o.table = m.Table
+	}
+	if !waitGiven {
+		o.wait = m.Drain
+	}
+	lk, err := lake.Open(ctx, pr.Lake())
+	if err != nil {
+		return err
+	}
+	defer lk.Close()
+	r, err := proveUntil(ctx, pr, lk, m, o)
+	if err != nil {
+		return err
+	}
+	if err := app.Result(r, proofText(r, o.table)); err != nil {
+		return err
+	}
+	return proofError(r, m.Thresholds)
+}
+
+// proveUntil proves, and proves again while rows are missing and there is time.
+func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, o verifyOptions) (verify.Result, error) {
+	end := time.Now().Add(o.wait)
+	for {
+		r, err := proveOnce(ctx, pr, lk, m, o.table)
+		missing := errors.Is(err, lake.ErrNoTable) || err == nil && r.Lost > 0 && !r.Drained
+		if !missing || time.Now().After(end) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		case <-time.After(min(time.Second, time.Until(end)+time.Millisecond)):
+		}
+	}
+}
+
+func proveOnce(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string) (verify.Result, error) {
+	t, err := lk.Table(ctx, table)
+	if err != nil {
+		if errors.Is(err, lake.ErrNoTable) {
+			return verify.Result{}, &cli.Error{Err: err, Hint: "the run's rows are expected there; --table names another, `pipeline run JOB` fills it"}
+		}
+		return verify.Result{}, err
+	}
+	claim, err := claimOf(m)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	opts := verify.Options{Claim: claim, Table: t, Readable: readableTimes(ctx, pr, table)}
+	q, err := lk.Table(ctx, quarantine.Table(table))
+	switch {
+	case err == nil:
+		opts.Quarantine = q
+	case !errors.Is(err, lake.ErrNoTable):
+		return verify.Result{}, err
+	}
+	return verify.Run(ctx, opts)
+}
+
+// claimOf turns the generator's manifest into what the proof needs of it.
+func claimOf(m *load.Manifest) (verify.Claim, error) {
+	g, err := m.Generator()
+	if err != nil {
+		return verify.Claim{}, fmt.Errorf("content of run %s: %w", m.Run, err)
+	}
+	n := uint64(len(m.Shards))
+	c := verify.Claim{Run: m.Run, Final: m.Known(), Schema: g.Schema(), Ends: m.Ends, NewContent: func() func([]byte, int32, uint64) []byte {
+		w := g.Writer()
+		return func(b []byte, shard int32, seq uint64) []byte { return w.Append(b, seq*n+uint64(shard)) }
+	}}
+	for i := range m.Shards {
+		s := &m.Shards[i]
+		c.Shards = append(c.Shards, verify.Shard{Sent: s.Sent, Reserved: s.Reserved, Acked: s.Acked})
+	}
+	return c, nil
+}
+
+// readableTimes are those that the pipeline has written down; without them the snapshots' own times are taken.
+func readableTimes(ctx context.Context, pr *project.Project, table string) func(int64) (time.Time, bool) {
+	if _, err := os.Stat(pr.Ledger()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l, err := ledger.Open(ctx, pr.Ledger())
+	if err != nil {
+		return nil
+	}
+	defer l.Close()
+	times, err := l.ReadableAt(ctx, table)
+	if err != nil {
+		return nil
+	}
+	return func(snapshot int64) (time.Time, bool) {
+		at, ok := times[snapshot]
+		return at, ok
+	}
+}
+
+// proofError decides the exit code. A profile may allow some losses or doubles; order and content have no such limit.
+func proofError(r verify.Result, limits []load.Threshold) error {
+	allowed := map[string]float64{}
+	for _, t := range limits {
+		allowed[t.Metric] = t.Max
+	}
+	if float64(r.Lost) <= allowed["lost"] && float64(r.Doubled) <= allowed["duplicated"] && r.Reordered == 0 && r.Altered == 0 && r.OrderUnchecked == 0 {
+		return nil
+	}
+	hint := ""
+	if r.Lost > 0 && !r.Drained {
+		hint = "the table has not reached the end of the run: let the ingest job catch up, or wait with --wait 1m"
+	}
+	return &cli.Error{
+		Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered),
+		Hint: hint, Exit: exitIntegrity,
+	}
+}

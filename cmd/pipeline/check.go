@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+	"weir/internal/config"
+	"weir/internal/engine"
+	"weir/internal/engine/duckdb"
+	"weir/internal/job"
+	"weir/internal/load"
+	"weir/internal/notify"
+	"weir/internal/project"
+	"weir/internal/report"
+)
+
+func checkCommand(app *cli.App) *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use:   "check [FILES]",
+		Short: "validate all files of the project, or the named ones, without touching a server",
+		Long: `check reads weir.yaml, jobs/*.yaml with their queries, profiles/*.yaml and units.yaml, and says everything that is wrong with
+them, with file, line and column. It talks to no broker, registry or catalog.
+
+    pipeline check
+    pipeline check jobs/transactions.yaml
+
+Exit code 2 if something is wrong. With --json the last line is {files, problems}.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			files := args
+			if len(files) == 0 {
+				var err error
+				if files, err = projectFiles(dir); err != nil {
+					return err
+				}
+			}
+			k := &checker{ctx: c.Context(), dir: dir}
+			for _, f := range files {
+				k.file(f)
+			}
+			k.jobsAgainstUnits()
+			return k.result(app, len(files))
+		},
+	}
+	c.Flags().StringVar(&dir, "project", ".", "directory of weir.yaml, jobs/, profiles/ and units.yaml")
+	return c
+}
+
+func projectFiles(dir string) ([]string, error) {
+	var files []string
+	for _, name := range []string{"weir.yaml", "units.yaml"} {
+		f := filepath.Join(dir, name)
+		if _, err := os.Stat(f); err == nil {
+			files = append(files, f)
+		}
+	}
+	for _, sub := range []string{"jobs", "profiles"} {
+		more, err := job.Files(filepath.Join(dir, sub))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, more...)
+	}
+	if len(files) == 0 {
+		return nil, cli.Usage(fmt.Errorf("there are no files of weir in %s", dir), "`pipeline init` writes a set to start from")
+	}
+	return files, nil
+}
+
+type checker struct {
+	ctx      context.Context
+	dir      string
+	problems []string
+	jobs     []job.Job
+	units    *notify.Units
+}
+
+func (k *checker) say(err error) {
+	if err != nil {
+		k.problems = append(k.problems, strings.Split(err.Error(), "\n")...)
+	}
+}
+
+// file knows a file's kind by its name or folder, or else by its `kind:`.
+func (k *checker) file(path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		k.say(err)
+		return
+	}
+	switch kindOf(path, data) {
+	case "weir":
+		k.say(config.Decode(path, data, new(project.Weir), config.WithoutExpansion()))
+	case "units":
+		u, err := notify.LoadUnits(path)
+		k.say(err)
+		if err == nil {
+			k.units = &u
+			failed, err := u.Test()
+			k.say(err)
+			for _, f := range failed {
+				k.say(config.Place(path, data, fmt.Sprintf("tests[%d]", f.Index), f.String()))
+			}
+		}
+	case "profile":
+		p, err := load.Parse(path, data)
+		if err == nil {
+			_, err = p.Content()
+		}
+		k.say(err)
+	case "job":
+		j, err := job.Load(path, kinds, config.WithoutExpansion())
+		k.say(err)
+		if err == nil {
+			k.jobs = append(k.jobs, j)
+			k.query(j, data)
+		}
+	default:
+		k.say(config.Problem{File: path, Line: 1, Col: 1, Message: "expected `kind: Weir`, `kind: Job` or `kind: LoadProfile`, or the name units.yaml"})
+	}
+}
+
+func kindOf(path string, data []byte) string {
+	switch filepath.Base(path) {
+	case "weir.yaml":
+		return "weir"
+	case "units.yaml":
+		return "units"
+	}
+	switch filepath.Base(filepath.Dir(path)) {
+	case "jobs":
+		return "job"
+	case "profiles":
+		return "profile"
+	}
+	for _, line := range strings.Split(string(data), "\n") {
+		if v, ok := strings.CutPrefix(line, "kind:"); ok {
+			return map[string]string{"Weir": "weir", "Job": "job", "LoadProfile": "profile"}[strings.TrimSpace(strings.SplitN(v, "#", 2)[0])]
+		}
+	}
+	return ""
+}
+
+// query parses a report's SQL; whether its tables exist is for the run to find out.
+func (k *checker) query(j job.Job, data []byte) {
+	c, ok := j.Spec.(*report.Config)
+	if !ok {
+		return
+	}
+	query, file, err := c.Text(filepath.Dir(j.File))
+	if errors.Is(err, fs.ErrNotExist) {
+		k.say(config.Place(j.File, data, "report.sql", fmt.Sprintf("there is no file %s", file)))
+		return
+	}
+	if err == nil {
+		_, err = duckdb.New(duckdb.Options{}).References(k.ctx, query)
+	}
+	var s *engine.SQLError
+	if errors.As(err, &s) {
+		if file == "" {
+			err = config.Place(j.File, data, "report.query", s.Error())
+		} else {
+			err = fmt.Errorf("%s:%w", file, s)
+		}
+	}
+	k.say(err)
+}
+
+func (k *checker) jobsAgainstUnits() {
+	seen := map[string]string{}
+	for _, j := range k.jobs {
+		data, err := os.ReadFile(j.File)
+		if err != nil {
+			continue
+		}
+		if other, ok := seen[j.Name]; ok {
+			k.say(config.Place(j.File, data, "name", fmt.Sprintf("%s has the name %q as well", other, j.Name)))
+		}
+		seen[j.Name] = j.File
+		if k.units == nil || j.Unit == "" {
+			continue
+		}
+		if _, ok := k.units.Units[j.Unit]; !ok {
+			var names []string
+			for n := range k.units.Units {
+				names = append(names, n)
+			}
+			slices.Sort(names)
+			msg := fmt.Sprintf("units.yaml has no unit %q; it has %s", j.Unit, strings.Join(names, ", "))
+			if near := config.Nearest(j.Unit, names); near != "" {
+				msg += fmt.Sprintf("; did you mean %q?", near)
+			}
+			k.say(config.Place(j.File, data, "unit", msg))
+		}
+	}
+}
+
+func (k *checker) result(app *cli.App, files int) error {
+	if k.problems == nil {
+		k.problems = []string{}
+	}
+	text := fmt.Sprintf("%d files are good\n", files)
+	if len(k.problems) > 0 {
+		text = strings.Join(k.problems, "\n") + "\n"
+	}
+	if err := app.Result(map[string]any{"files": files, "problems": k.problems}, text); err != nil {
+		return err
+	}
+	if n := len(k.problems); n > 0 {
+		return cli.Usage(fmt.Errorf("%d problems in %d files", n, files), "")
+	}
+	return nil
+}

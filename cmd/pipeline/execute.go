@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"weir/internal/cli"
+	"weir/internal/control"
+	"weir/internal/engine/duckdb"
+	"weir/internal/ingest"
+	"weir/internal/job"
+	"weir/internal/ledger"
+	"weir/internal/outcome"
+	"weir/internal/report"
+	"weir/internal/show"
+	"weir/minibatch"
+)
+
+// execution is one run of a job.
+type execution struct {
+	id       string
+	interval minibatch.Interval
+	mode     minibatch.Mode
+	// started is told once an ingest is connected; nil: nobody asks.
+	started func(*ingest.Job, *show.Stream)
+}
+
+// errCaughtUp is the cause of a stop that was planned: all that was wanted is in the table.
+var errCaughtUp = errors.New("caught up")
+
+// told is what a run has to say at its end.
+type told struct {
+	rowsIn, rowsOut, rejected, filtered int64
+	inputs, outputs                     []outcome.Dataset
+	stopped                             bool
+}
+
+// execute runs a job with its entry in the ledger: whatever becomes of it is an outcome that its unit hears of.
+func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, error) {
+	r := ledger.Run{
+		RunID: x.id, Job: j.Name, Kind: j.Kind, Title: j.Title, Unit: j.Unit,
+		Interval: outcome.Interval{Start: x.interval.Start, End: x.interval.End},
+	}
+	began := time.Now()
+	if err := s.ledger.Start(ctx, r); err != nil {
+		return runResult{}, err
+	}
+	beat, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	s.workers.Go(func() { s.heartbeat(beat, x.id) })
+	var t told
+	var err error
+	switch c := j.Spec.(type) {
+	case *ingest.Config:
+		t, err = s.ingest(ctx, j, *c, x)
+	case *report.Config:
+		t, err = s.report(ctx, j, *c, x)
+	default:
+		err = fmt.Errorf("job %s: nothing runs kind %s", j.Name, j.Kind)
+	}
+	quiet()
+	o := t.outcome(r, err)
+	if ferr := s.ledger.Finish(context.WithoutCancel(ctx), x.id, o); ferr != nil {
+		err = errors.Join(err, ferr)
+	}
+	return runResult{
+		Job: j.Name, Run: x.id, State: string(o.State), RowsIn: t.rowsIn, RowsOut: t.rowsOut, Rejected: t.rejected, Seconds: time.Since(began).Seconds(),
+	}, err
+}
+
+func (s *site) heartbeat(ctx context.Context, run string) {
+	tick := time.NewTicker(lostAfter / 6)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.ledger.Heartbeat(ctx, run); err != nil {
+				s.app.Log.Warn("heartbeat not written", "run", run, "error", err)
+			}
+		}
+	}
+}
+
+func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
+	o := r.Telling(outcome.Ready)
+	o.RowsIn, o.RowsOut, o.Rejected, o.Filtered, o.Inputs, o.Outputs = t.rowsIn, t.rowsOut, t.rejected, t.filtered, t.inputs, t.outputs
+	switch {
+	case err != nil:
+		o.State = outcome.Failed
+		o.Cause = outcome.Cause{Code: code(err), Text: err.Error()}
+		var c *cli.Error
+		if errors.As(err, &c) && c.Hint != "" {
+			o.Todo = "Data team: " + c.Hint
+		}
+	case t.stopped:
+		o.State = outcome.Cancelled
+	case t.rejected > 0:
+		o.State = outcome.Warning
+	}
+	return o
+}
+
+// code is the cause in one word, for programs.
+func code(err error) string {
+	switch {
+	case errors.Is(err, minibatch.ErrMoved):
+		return "run.fenced"
+	case errors.Is(err, minibatch.ErrTooManyRefused):
+		return "data.too_many_refused"
+	}
+	return "run.error"
+}
+
+func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x execution) (told, error) {
+	if err := s.connect(ctx); err != nil {
+		return told{}, err
+	}
+	in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+	if err != nil {
+		return told{}, err
+	}
+	defer in.Close()
+	w := show.NewStream(s.hub, control.Stream{Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, Topic: c.Topic, Workers: max(c.Workers, 1)}, in)
+	look, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.workers.Go(func() { w.Follow(look) })
+	defer stop()
+	if x.started != nil {
+		x.started(in, w)
+	}
+	r, err := in.Run(ctx, x.mode, func(e minibatch.Event) {
+		w.Event(e)
+		if e.Kind == minibatch.Committed {
+			if err := s.ledger.Readable(context.WithoutCancel(ctx), c.Table, e.Receipt.Snapshot, e.Receipt.At); err != nil {
+				s.app.Log.Warn("readable time not kept", "table", c.Table, "error", err)
+			}
+		}
+	})
+	w.End(err)
+	if err != nil {
+		s.attention("FAILED", j, err)
+	}
+	return told{
+		rowsIn: r.RowsIn, rowsOut: r.RowsOut, rejected: r.Quarantined, filtered: r.Filtered, stopped: r.Stopped && !errors.Is(context.Cause(ctx), errCaughtUp),
+		inputs: []outcome.Dataset{{Namespace: "kafka", Name: c.Topic, Rows: r.RowsIn}}, outputs: []outcome.Dataset{{Name: c.Table, Rows: r.RowsOut}},
+	}, err
+}
+
+func (s *site) report(ctx context.Context, j job.Job, c report.Config, x execution) (told, error) {
+	began := time.Now()
+	sr := control.Report{Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, State: control.Running, Started: began, Interval: inWords(x.interval)}
+	s.showReport(sr)
+	t, err := s.makeReport(ctx, j, c, x)
+	sr.State, sr.Rows, sr.Seconds = control.Done, t.rowsOut, time.Since(began).Seconds()
+	if err != nil {
+		sr.State, sr.Error = control.Failed, err.Error()
+		s.attention("FAILED", j, err)
+	}
+	s.showReport(sr)
+	return t, err
+}
+
+func (s *site) makeReport(ctx context.Context, j job.Job, c report.Config, x execution) (told, error) {
+	rep, err := report.New(ctx, j.Name, c, report.Run{ID: x.id, Interval: x.interval}, report.Parts{
+		Lake: s.lake, Engine: duckdb.New(duckdb.Options{MemoryMB: 256, TempDir: s.tempDir()}), Type: duckdb.ToArrow, Dir: filepath.Dir(j.File),
+	})
+	if err != nil {
+		return told{}, err
+	}
+	t := told{rowsIn: rep.RowsIn(), outputs: []outcome.Dataset{{Name: c.Table}}}
+	for name := range rep.Sources() {
+		t.inputs = append(t.inputs, outcome.Dataset{Name: name})
+	}
+	r, err := rep.Run(ctx, nil)
+	t.rowsOut, t.stopped = r.RowsOut, r.Stopped
+	t.outputs[0].Rows = r.RowsOut
+	return t, err
+}
+
+func inWords(i minibatch.Interval) string {
+	switch {
+	case i.IsZero():
+		return "all data"
+	case i.End.Sub(i.Start) == 24*time.Hour:
+		return i.Start.Format(time.DateOnly)
+	}
+	return i.Start.Format(time.RFC3339) + " to " + i.End.Format(time.RFC3339)
+}
+
+func (s *site) showReport(r control.Report) {
+	s.hub.Update(func(sn *control.Snapshot) {
+		for i := range sn.Reports {
+			if sn.Reports[i].Job == r.Job {
+				sn.Reports[i] = r
+				return
+			}
+		}
+		sn.Reports = append(sn.Reports, r)
+	})
+}
+
+// attention puts a line on top of the overview.
+func (s *site) attention(what string, j job.Job, err error) {
+	a := control.Attention{Level: control.Bad, What: what, Job: j.Name, Unit: j.Unit, Since: time.Now(), Detail: err.Error()}
+	var c *cli.Error
+	if errors.As(err, &c) {
+		a.Next = c.Hint
+	}
+	s.hub.Update(func(sn *control.Snapshot) { sn.Attention = append(sn.Attention, a) })
+	s.hub.Event("error", fmt.Sprintf("%s: %v", j.Name, err))
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"weir/internal/cli"
+	"weir/internal/control"
+	"weir/internal/kafka"
+	"weir/internal/lake"
+	"weir/internal/ledger"
+	"weir/internal/notify"
+	"weir/internal/project"
+	"weir/internal/registry"
+	"weir/internal/show"
+)
+
+// site is an installation with its parts open, as one process of it sees them.
+type site struct {
+	app     *cli.App
+	project *project.Project
+	kafka   kafka.Config
+	schemas *registry.Client
+	lake    *lake.Lake
+	ledger  *ledger.Ledger
+	notify  *notify.Service
+	hub     *control.Hub
+	echo    *quietable // where console channels echo to
+
+	stop    context.CancelFunc // of what runs in the background
+	workers sync.WaitGroup
+	closers []func() error
+}
+
+const (
+	lostAfter = time.Minute // a run without a sign of life for so long has lost its process
+	drainTime = 15 * time.Second
+)
+
+// openSite opens what every verb that runs something needs: tables, ledger, outbox, control API.
+func openSite(ctx context.Context, app *cli.App, dir string) (*site, error) {
+	p, err := project.Open(dir, app.Home)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{app: app, project: p, hub: control.NewHub(version, p.Home)}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *site) later(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *site) open(ctx context.Context) (err error) {
+	if s.lake, err = lake.Open(ctx, s.project.Lake()); err != nil {
+		return err
+	}
+	s.later(s.lake.Close)
+	if s.ledger, err = ledger.Open(ctx, s.project.Ledger()); err != nil {
+		return err
+	}
+	s.later(s.ledger.Close)
+	if _, err = s.ledger.Reap(ctx, lostAfter); err != nil {
+		return err
+	}
+	units, err := notify.LoadUnits(s.project.Units())
+	if err != nil {
+		return err
+	}
+	s.echo = &quietable{to: s.app.Stderr}
+	s.notify, err = notify.Open(ctx, s.project.Outbox(), units, notify.Options{
+		Home: s.project.Home, Stdout: s.echo, Stderr: s.echo, Getenv: s.app.Getenv, Log: s.app.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.later(s.notify.Close)
+	s.part("tables", control.OK, "")
+	return nil
+}
+
+// quietable passes on what is written, except while screens are shown: lines in between would tear them.
+type quietable struct {
+	mu    sync.Mutex
+	quiet bool
+	to    io.Writer
+}
+
+func (q *quietable) Write(b []byte) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.quiet {
+		return len(b), nil
+	}
+	return q.to.Write(b)
+}
+
+func (q *quietable) set(quiet bool) {
+	q.mu.Lock()
+	q.quiet = quiet
+	q.mu.Unlock()
+}
+
+// background starts the sender of messages, the relay of outcomes and the control API. Another process of the same home may
+// serve that already: then the screens are its, and this one goes on without.
+func (s *site) background(ctx context.Context, verbs map[string]control.Verb) error {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	srv, err := control.Start(ctx, s.project.Socket(), s.hub, verbs)
+	switch {
+	case err == nil:
+		s.later(srv.Close)
+	case errors.Is(err, control.ErrServed):
+		s.app.Log.Info("another process serves the control API of this home", "home", s.project.Home)
+	default:
+		return fmt.Errorf("control API: %w", err)
+	}
+	s.workers.Go(func() {
+		if err := s.notify.Run(ctx); err != nil {
+			s.part("notify", control.Down, err.Error())
+		}
+	})
+	s.workers.Go(func() { s.relay(ctx) })
+	return nil
+}
+
+// relay hands outcomes from the ledger to the outbox, and shows how the outbox stands.
+func (s *site) relay(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := s.notify.Relay(ctx, s.ledger); err != nil && ctx.Err() == nil {
+			s.part("notify", control.Warn, err.Error())
+		}
+		s.showOutbox(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *site) showOutbox(ctx context.Context) {
+	st, err := s.notify.Status(ctx, 20)
+	if err != nil {
+		return
+	}
+	n := show.Outbox(st)
+	s.hub.Update(func(sn *control.Snapshot) { sn.Notify = n })
+	state, detail := control.OK, ""
+	for _, c := range n.Channels {
+		if c.State != control.OK {
+			state, detail = c.State, c.Name+": "+c.Detail
+		}
+	}
+	s.part("notify", state, detail)
+}
+
+// told waits until all outcomes so far have reached their channels, for a while; what has not stays in the outbox.
+func (s *site) told(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if _, err := s.notify.Relay(ctx, s.ledger); err != nil {
+		return err
+	}
+	if err := s.notify.Drain(ctx); err != nil {
+		fmt.Fprintf(s.app.Stderr, "pipeline: %v; `notify serve` or the next run sends it\n", err)
+	}
+	s.showOutbox(ctx)
+	return nil
+}
+
+// part sets the state of something that the installation stands on.
+func (s *site) part(name, state, detail string) {
+	s.hub.Update(func(sn *control.Snapshot) {
+		for i := range sn.Parts {
+			if sn.Parts[i].Name == name {
+				sn.Parts[i].State, sn.Parts[i].Detail = state, detail
+				return
+			}
+		}
+		sn.Parts = append(sn.Parts, control.Part{Name: name, State: state, Detail: detail})
+	})
+}
+
+// connect finds broker and registry; with `embedded`, it serves them in this process unless another one of this home does.
+func (s *site) connect(ctx context.Context) error {
+	if s.schemas != nil {
+		return nil
+	}
+	w := s.project.Weir
+	if w.Kafka.Brokers.Embedded() || w.Registry.Embedded() {
+		if err := s.serveEmbedded(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	var r registry.Config
+	if s.kafka, r, err = s.project.Resolve(); err != nil {
+		return err
+	}
+	if s.schemas, err = registry.New(r); err != nil {
+		return err
+	}
+	s.part("kafka", control.OK, s.kafka.Brokers[0])
+	s.part("registry", control.OK, "")
+	return nil
+}
+
+func (s *site) serveEmbedded(ctx context.Context) error {
+	last, alive := s.project.Announced()
+	if alive && last.PID != os.Getpid() && answers(ctx, last) {
+		return nil
+	}
+	broker, err := firstFree(last.Brokers, func(addr string) (*kafka.Embedded, error) {
+		return kafka.ServeEmbedded(ctx, addr, s.project.In("kafka"))
+	})
+	if err != nil {
+		return err
+	}
+	s.later(broker.Close)
+	reg, err := firstFree(trimScheme(last.Registry), func(addr string) (*registry.Embedded, error) {
+		return registry.ServeEmbedded(ctx, addr, s.project.In("registry.json"))
+	})
+	if err != nil {
+		return err
+	}
+	s.later(reg.Close)
+	return s.project.Announce(project.Embedded{Brokers: broker.Addr(), Registry: reg.URL()})
+}
+
+func answers(ctx context.Context, e project.Embedded) bool {
+	cl, err := kafka.Connect(kafka.Config{Brokers: kafka.Brokers{e.Brokers}})
+	if err != nil {
+		return false
+	}
+	defer cl.Close()
+	return kafka.Ping(ctx, cl) == nil
+}
+
+// firstFree serves at the address of the last time, so that clients find it again, or else at any free one.
+func firstFree[T any](last string, serve func(addr string) (T, error)) (T, error) {
+	if last != "" {
+		if v, err := serve(last); err == nil {
+			return v, nil
+		}
+	}
+	return serve("127.0.0.1:0")
+}
+
+func trimScheme(url string) string {
+	const scheme = "http://"
+	if len(url) > len(scheme) {
+		return url[len(scheme):]
+	}
+	return ""
+}
+
+// close ends what was started, last first.
+func (s *site) close() error {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.workers.Wait()
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// tempDir is where queries put what does not fit into memory.
+func (s *site) tempDir() string { return filepath.Join(s.project.Home, "tmp") }

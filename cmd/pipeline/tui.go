@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+	"weir/internal/control"
+	"weir/internal/project"
+	"weir/tui"
+	"weir/tui/plain"
+)
+
+func tuiCommand(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "tui",
+		Short: "watch and drive what runs in this home; q detaches and stops nothing",
+		Long: `tui shows what the programs of this home do, live: overview, load, pipeline. It is a client of their control API: closing it
+stops nothing, and it waits where nothing runs yet. Where there is no terminal it prints plain lines.
+
+    pipeline tui
+    pipeline tui --plain`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return attach(c.Context(), app) },
+	}
+}
+
+// attach shows the screens of whatever process serves the control API of the home.
+func attach(ctx context.Context, app *cli.App) error {
+	p, err := project.Open(".", app.Home)
+	if err != nil {
+		return err
+	}
+	client := control.Dial(p.Socket())
+	defer client.Close()
+	if app.Interactive() {
+		return tui.Run(ctx, client, app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+	}
+	return plain.Follow(ctx, client, app.Stdout, 10*time.Second)
+}
+
+func statusCommand(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "print what runs in this home now",
+		Long: `status prints one look at what the programs of this home do. With --json it is the whole snapshot of the control API.
+
+    pipeline status`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := project.Open(".", app.Home)
+			if err != nil {
+				return err
+			}
+			client := control.Dial(p.Socket())
+			defer client.Close()
+			sn, err := client.Snapshot(c.Context())
+			if errors.Is(err, control.ErrNotServed) {
+				return &cli.Error{Err: errors.New("nothing runs in home " + p.Home), Hint: "`pipeline run JOB` or `pipeline demo` starts something"}
+			}
+			if err != nil {
+				return err
+			}
+			text := ""
+			for _, l := range plain.Summary(sn, time.Now()) {
+				text += l + "\n"
+			}
+			return app.Result(sn, text)
+		},
+	}
+}

@@ -1,0 +1,188 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"weir/internal/cli"
+)
+
+const pingLimit = 5 * time.Second
+
+// A dialer hears what became of each connection of a client: the client itself tries again in silence.
+type dialer struct {
+	tls       bool
+	user      string // empty without a login
+	mechanism string
+
+	mu     sync.Mutex
+	listen map[chan failure]bool
+}
+
+// A failure is that of one connection. seed is its address if it is one of the client's seeds, else empty.
+type failure struct {
+	seed string
+	err  error
+}
+
+func newDialer(c Config) *dialer {
+	d := &dialer{tls: c.TLS != nil, listen: map[chan failure]bool{}}
+	if c.SASL != nil {
+		d.user, d.mechanism = c.SASL.User, c.SASL.Mechanism
+	}
+	return d
+}
+
+// OnBrokerConnect is called after the dial, the first request and the login.
+func (d *dialer) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	f := failure{err: err}
+	if m.NodeID < 0 {
+		f.seed = net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.listen {
+		select {
+		case c <- f:
+		default: // nobody needs more than the first few
+		}
+	}
+}
+
+func (d *dialer) follow() (failures chan failure, stop func()) {
+	failures = make(chan failure, 64)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.listen[failures] = true
+	return failures, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.listen, failures)
+	}
+}
+
+// Ping says within five seconds whether a broker answers, and if not, why. The client is one of Connect.
+func Ping(ctx context.Context, cl *kgo.Client) error {
+	seeds, _ := cl.OptValue(kgo.SeedBrokers).([]string)
+	d := dialerOf(cl)
+	failures, stop := d.follow()
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{} // none; nil would mean all
+		_, err := cl.Request(ctx, req)
+		answer <- err
+	}()
+	var last error
+	failed := map[string]bool{}
+	for {
+		select {
+		case err := <-answer:
+			switch {
+			case err == nil, errors.Is(err, context.Canceled): // the latter: whoever asked went away
+				return err
+			case last != nil && errors.Is(err, context.DeadlineExceeded):
+				err = last
+			}
+			return d.explain(seeds, err)
+		case f := <-failures:
+			last = f.err
+			if f.seed != "" {
+				failed[f.seed] = true
+			}
+			if len(failed) < len(seeds) {
+				continue
+			}
+			cancel() // no seed is left to try
+			if err := <-answer; err == nil {
+				return nil
+			}
+			return d.explain(seeds, last)
+		}
+	}
+}
+
+func dialerOf(cl *kgo.Client) *dialer {
+	hooks, _ := cl.OptValue(kgo.WithHooks).([]kgo.Hook)
+	for _, h := range hooks {
+		if d, ok := h.(*dialer); ok {
+			return d
+		}
+	}
+	return newDialer(Config{})
+}
+
+// explain puts err into the words of weir.yaml.
+func (d *dialer) explain(seeds []string, err error) error {
+	said, hint := d.words(strings.Join(seeds, ","), err)
+	return &cli.Error{Err: errors.New(said), Hint: hint}
+}
+
+func (d *dialer) words(at string, err error) (said, hint string) {
+	var (
+		first    *kgo.ErrFirstReadEOF
+		record   tls.RecordHeaderError
+		unknown  x509.UnknownAuthorityError
+		hostname x509.HostnameError
+		cert     *tls.CertificateVerificationError
+		timeout  net.Error
+	)
+	text := err.Error()
+	switch {
+	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState):
+		return fmt.Sprintf("broker %s refuses the login of user %s with %s", at, d.user, d.mechanism), "check user, password and mechanism of kafka.sasl in weir.yaml"
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		return fmt.Sprintf("broker %s does not offer logins with %s", at, d.mechanism), "kafka.sasl.mechanism in weir.yaml: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+	case errors.As(err, &unknown):
+		return fmt.Sprintf("broker %s: its certificate is signed by an authority that is not trusted here", at), "name the authority's PEM file in weir.yaml: `kafka: {tls: {ca: FILE}}`"
+	case errors.As(err, &hostname):
+		return fmt.Sprintf("broker %s: %s", at, hostname.Error()), "write the broker by a name that its certificate holds"
+	case errors.As(err, &cert):
+		return fmt.Sprintf("broker %s: %s", at, cert.Err), "the broker needs another certificate"
+	case d.tls && (errors.As(err, &record) || errors.As(err, &first)):
+		return fmt.Sprintf("broker %s does not speak TLS on this port", at), "take the port of its TLS listener, or remove kafka.tls from weir.yaml"
+	case strings.Contains(text, "tls alert record"):
+		return fmt.Sprintf("broker %s speaks only TLS on this port", at), "add `tls: {ca: FILE}` to kafka in weir.yaml (`tls: {}` for an authority of the system)"
+	case errors.As(err, &first), strings.HasSuffix(text, "EOF"):
+		what := "add kafka.sasl (login) or kafka.tls to weir.yaml, whichever it wants"
+		if d.user != "" {
+			what = "does it want TLS as well (kafka.tls in weir.yaml)?"
+		}
+		return fmt.Sprintf("broker %s closes the connection at the first request", at), what
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no broker answers on %s (no reply in time)", at), "is it a Kafka broker, is it overloaded, does a firewall drop the packets?"
+	}
+	return fmt.Sprintf("no broker answers on %s (%s)", at, reason(err)),
+		"start it, or correct kafka.brokers in weir.yaml (or --brokers); `embedded` is the broker inside weir"
+}
+
+// reason is the innermost cause: the rest repeats the address.
+func reason(err error) string {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return "unknown host " + dns.Name
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return strings.TrimPrefix(err.Error(), "connect: ")
+}

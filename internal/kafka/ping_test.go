@@ -1,0 +1,196 @@
+package kafka
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"weir/internal/cli"
+)
+
+// authority makes a certificate for names, and the file with the authority that signed it.
+func authority(t *testing.T, ip net.IP, names ...string) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "weir test"}, DNSNames: names, IPAddresses: []net.IP{ip},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+func broker(t *testing.T, opts ...kfake.Opt) string {
+	t.Helper()
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()[0]
+}
+
+// listener takes connections and does what answer does with them.
+func listener(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			answer(c)
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+const password = "tr0ub4dor"
+
+func TestPingSaysWhatIsWrong(t *testing.T) {
+	cert, ca := authority(t, net.IPv4(127, 0, 0, 1))
+	other, otherCA := authority(t, net.IPv4(10, 0, 0, 1), "kafka.example")
+	_, wrongCA := authority(t, net.IPv4(127, 0, 0, 1))
+	overTLS := func(c tls.Certificate) kfake.Opt { return kfake.TLS(&tls.Config{Certificates: []tls.Certificate{c}}) }
+	login := func(mechanism, user string) *SASL {
+		return &SASL{Mechanism: mechanism, User: user, Password: password}
+	}
+	withLogin := []kfake.Opt{kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "ann", password), kfake.Superuser("PLAIN", "ann", password)}
+	for _, c := range []struct {
+		name   string
+		broker string
+		sasl   *SASL
+		tls    *TLS
+		want   string // empty: it answers
+		hint   string
+	}{
+		{"nobody listens", "127.0.0.1:1", nil, nil, "no broker answers on BROKER (connection refused)", "kafka.brokers"},
+		{"the host is unknown", "kafka.invalid:9092", nil, nil, "no broker answers on BROKER (unknown host kafka.invalid)", "kafka.brokers"},
+		{"one of two brokers is down", "127.0.0.1:1," + broker(t), nil, nil, "", ""},
+		{"the other one of two brokers is down", broker(t) + ",127.0.0.1:1", nil, nil, "", ""},
+		{"it is no Kafka broker", listener(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }), nil, nil, "no broker answers on BROKER (invalid large response size", ""},
+		{"it hangs up", listener(t, func(c net.Conn) { c.Close() }), nil, nil, "BROKER closes the connection at the first request", "kafka.sasl"},
+		{"it stays silent", listener(t, func(net.Conn) {}), nil, nil, "no broker answers on BROKER (no reply in time)", "firewall"},
+
+		{"TLS", broker(t, overTLS(cert)), nil, &TLS{CA: ca}, "", ""},
+		{"TLS is asked of a plain broker", broker(t), nil, &TLS{CA: ca}, "broker BROKER does not speak TLS on this port", "remove kafka.tls"},
+		{"a TLS broker is asked without", broker(t, overTLS(cert)), nil, nil, "broker BROKER speaks only TLS on this port", "tls:"},
+		{"the authority is another", broker(t, overTLS(cert)), nil, &TLS{CA: wrongCA}, "broker BROKER: its certificate is signed by an authority that is not trusted here", "ca: FILE"},
+		{"the authority is none of the system's", broker(t, overTLS(cert)), nil, &TLS{}, "broker BROKER: its certificate is signed by an authority that is not trusted here", "ca: FILE"},
+		{"the certificate is for another host", broker(t, overTLS(other)), nil, &TLS{CA: otherCA}, "broker BROKER: x509: certificate is valid for 10.0.0.1, not 127.0.0.1", "name"},
+
+		{"login with PLAIN", broker(t, withLogin...), login("PLAIN", "ann"), nil, "", ""},
+		{"login with SCRAM", broker(t, withLogin...), login("SCRAM-SHA-512", "ann"), nil, "", ""},
+		{"login over TLS", broker(t, append(withLogin, overTLS(cert))...), login("SCRAM-SHA-512", "ann"), &TLS{CA: ca}, "", ""},
+		{"a wrong user with PLAIN", broker(t, withLogin...), login("PLAIN", "bob"), nil, "broker BROKER refuses the login of user bob with PLAIN", "password"},
+		{"a wrong user with SCRAM", broker(t, withLogin...), login("SCRAM-SHA-512", "bob"), nil, "broker BROKER refuses the login of user bob with SCRAM-SHA-512", "password"},
+		{"a mechanism that it lacks", broker(t, withLogin...), login("SCRAM-SHA-256", "ann"), nil, "SCRAM-SHA-256", "mechanism"},
+		{"no login where one is wanted", broker(t, withLogin...), nil, nil, "broker BROKER closes the connection at the first request", "kafka.sasl"},
+		{"login without TLS where TLS is wanted", broker(t, append(withLogin, overTLS(cert))...), login("PLAIN", "ann"), nil, "broker BROKER speaks only TLS on this port", "tls:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cl, err := Connect(Config{Brokers: strings.Split(c.broker, ","), SASL: c.sasl, TLS: c.tls})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			err = Ping(ctx, cl)
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			var e *cli.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want an error with a hint", err)
+			}
+			if want := strings.ReplaceAll(c.want, "BROKER", c.broker); !strings.Contains(e.Error(), want) {
+				t.Errorf("got  %s\nwant %s", e, want)
+			}
+			if !strings.Contains(e.Hint, c.hint) || e.Hint == "" || e.Exit > cli.ExitFailed {
+				t.Errorf("hint %q, exit %d; want a hint with %q and exit 1", e.Hint, e.Exit, c.hint)
+			}
+			if strings.Contains(e.Error()+e.Hint, password) || strings.Contains(fmt.Sprintf("%+v", err), password) {
+				t.Errorf("the password is in %v", err)
+			}
+			if ctx.Err() != nil && c.name != "it stays silent" && c.name != "it is no Kafka broker" {
+				t.Error("it waited until the time was up although the reason was known")
+			}
+		})
+	}
+}
+
+func TestAWrongPasswordIsNotShown(t *testing.T) {
+	addr := broker(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "ann", "right"), kfake.Superuser("PLAIN", "ann", "right"))
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256"} {
+		cl, err := Connect(Config{Brokers: Brokers{addr}, SASL: &SASL{Mechanism: mechanism, User: "ann", Password: password}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		err = Ping(t.Context(), cl)
+		if want := fmt.Sprintf("broker %s refuses the login of user ann with %s", addr, mechanism); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestPingEndsWithItsCaller(t *testing.T) {
+	cl := connect(t, listener(t, func(net.Conn) {}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Ping(ctx, cl); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPingOfABrokerThatWentAway(t *testing.T) {
+	e := serve(t, t.TempDir())
+	cl := connect(t, e.Addr())
+	if err := Ping(t.Context(), cl); err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	if err := Ping(t.Context(), cl); err == nil || !strings.Contains(err.Error(), "no broker answers on "+e.Addr()+" (connection refused)") {
+		t.Errorf("got %v", err)
+	}
+}

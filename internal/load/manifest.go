@@ -1,0 +1,190 @@
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Manifest is the durable record of a run: what a proof needs, even after a kill -9 of the generator. It is written before
+// the first message, about once a second, and at the end; each time whole, so that a reader never sees half of one.
+type Manifest struct {
+	Version int       `json:"version"`
+	Run     string    `json:"run"` // ULID
+	State   string    `json:"state"`
+	Started time.Time `json:"started"`
+	Written time.Time `json:"written"`
+	Ended   time.Time `json:"ended,omitzero"`
+
+	Profile  string `json:"profile"`
+	Topic    string `json:"topic"`
+	Table    string `json:"table"`
+	Subject  string `json:"subject"`
+	SchemaID int    `json:"schema_id"`
+
+	Content ContentRecord `json:"content"`
+	Warmup  uint64        `json:"warmup"` // messages 0 … warmup-1 were sent before the schedule
+	Shards  []ShardRecord `json:"shards"`
+	// Ends are the first offsets behind the last acknowledged message, per partition.
+	Ends       map[int32]int64 `json:"ends,omitempty"`
+	Thresholds []Threshold     `json:"thresholds,omitempty"`
+	Drain      time.Duration   `json:"drain_ns,omitempty"`
+	Result     *Summary        `json:"result,omitempty"`
+}
+
+// States of a manifest. A run that was killed stays Running.
+const (
+	Running     = "running"
+	Ended       = "ended"
+	Interrupted = "interrupted"
+)
+
+// ContentRecord is [Content] as it is kept; the schema is the text itself, because a file may have changed since.
+type ContentRecord struct {
+	Seed   uint64   `json:"seed"`
+	Schema string   `json:"schema,omitempty"` // empty: the built-in
+	Pad    string   `json:"pad,omitempty"`
+	Key    string   `json:"key,omitempty"`
+	Keys   uint64   `json:"keys,omitempty"`
+	Size   SizeSpec `json:"size"`
+}
+
+// ShardRecord says what one sender has done. Message n of the run is seq n/shards of shard n%shards.
+type ShardRecord struct {
+	Reserved   uint64      `json:"reserved"`    // seqs from here on have certainly not been sent
+	Sent       uint64      `json:"sent"`        // seqs below had been sent when this was written
+	AckedBelow uint64      `json:"acked_below"` // seqs below are in the topic, except the failed ones
+	AckedAbove string      `json:"acked_above"` // bit set (base64, little endian) of those that are, from acked_below on
+	Failed     [][2]uint64 `json:"failed,omitempty"`
+
+	above []uint64
+}
+
+// Acked reports that the broker has acknowledged the message: it must be in the table.
+func (s *ShardRecord) Acked(seq uint64) bool {
+	if seq < s.AckedBelow {
+		return !ranges(s.Failed).has(seq)
+	}
+	i := seq - s.AckedBelow
+	return i/64 < uint64(len(s.above)) && s.above[i/64]>>(i%64)&1 != 0 && !ranges(s.Failed).has(seq)
+}
+
+// Known reports that the run has ended in an orderly way: nothing was sent that the manifest does not know.
+func (m *Manifest) Known() bool { return m.State != Running }
+
+// Generator makes the run's content again.
+func (m *Manifest) Generator() (*Generator, error) {
+	c := Content{Seed: m.Content.Seed, Schema: m.Content.Schema, Pad: m.Content.Pad, Key: m.Content.Key, Keys: m.Content.Keys}
+	c, err := c.sized(m.Content.Size)
+	if err != nil {
+		return nil, err
+	}
+	return NewGenerator(c)
+}
+
+// Path is where the manifest of a run lies below the home.
+func Path(home, run string) string { return filepath.Join(home, "load", run+".json") }
+
+// ErrNoRun means that there is no manifest of that name.
+var ErrNoRun = errors.New("no such run")
+
+// ReadManifest reads the manifest of a run, or of the newest one if run is "last".
+func ReadManifest(home, run string) (*Manifest, error) {
+	if run == "last" {
+		all, err := Runs(home)
+		if err != nil {
+			return nil, err
+		}
+		if len(all) == 0 {
+			return nil, fmt.Errorf("%w: there is none in %s", ErrNoRun, filepath.Join(home, "load"))
+		}
+		run = all[len(all)-1]
+	}
+	if run == "" || filepath.Base(run) != run {
+		return nil, fmt.Errorf("%w: %q", ErrNoRun, run)
+	}
+	b, err := os.ReadFile(Path(home, run))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is not in %s", ErrNoRun, run, filepath.Join(home, "load"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("manifest of run %s: %w", run, err)
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("manifest %s: %w", Path(home, run), err)
+	}
+	if m.Version != 1 || len(m.Shards) == 0 {
+		return nil, fmt.Errorf("manifest %s: version %d with %d shards is not one that this version can read", Path(home, run), m.Version, len(m.Shards))
+	}
+	for i := range m.Shards {
+		if m.Shards[i].above, err = unpackAbove(m.Shards[i].AckedAbove); err != nil {
+			return nil, fmt.Errorf("manifest %s: shard %d: %w", Path(home, run), i, err)
+		}
+	}
+	return m, nil
+}
+
+// Runs lists the runs of a home, oldest first: ULIDs sort by time.
+func Runs(home string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(home, "load"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var all []string
+	for _, e := range entries {
+		if run, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+			all = append(all, run)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// write puts the manifest on the disk, whole: a new file, fsync, rename, fsync of the folder.
+func (m *Manifest) write(home string) error {
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	path := Path(home, m.Run)
+	if err := writeDurable(path, b); err != nil {
+		return fmt.Errorf("manifest of run %s: %w", m.Run, err)
+	}
+	return nil
+}
+
+func writeDurable(path string, b []byte) (err error) {
+	tmp := path + ".tmp"
+	f, err := os.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

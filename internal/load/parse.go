@@ -1,0 +1,157 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/internal/config"
+)
+
+// Parse reads a profile; name stands in the complaints, and paths in the profile are relative to the folder of name.
+func Parse(name string, data []byte) (*Profile, error) {
+	p := &Profile{dir: filepath.Dir(name)}
+	if err := config.Decode(name, data, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Override is what flags say instead of the profile. Zero fields change nothing.
+type Override struct {
+	Topic    string
+	Rate     *config.Rate // in place of all stages
+	Size     config.Size  // constant
+	Count    config.Count
+	Duration time.Duration
+}
+
+// Apply changes the profile as flags want it. Count and Duration replace the profile's volume; then the last stage goes on
+// until they are reached, whatever its own duration was.
+func (p *Profile) Apply(o Override) error {
+	if o.Topic != "" {
+		p.Topic.Name = o.Topic
+		p.Verify.Destination.Table = ""
+	}
+	if o.Size > 0 {
+		p.Size = SizeSpec{Distribution: "constant", Bytes: o.Size, Pad: p.Size.Pad}
+	}
+	if o.Rate != nil {
+		total := p.stageTime()
+		if p.Volume == (Volume{}) {
+			p.Volume.Duration = config.Duration(total)
+		}
+		p.Rate = Rate{Stages: []StageSpec{{Name: "hold", Target: *o.Rate}}}
+		if o.Rate.Max {
+			p.Rate = Rate{Max: true}
+		}
+		p.Warmup = min(p.Warmup, config.Duration(total/2))
+	}
+	if o.Count > 0 || o.Duration > 0 {
+		p.Volume = Volume{Messages: o.Count, Duration: config.Duration(o.Duration)}
+		if n := len(p.Rate.Stages); n > 0 {
+			p.Rate.openEnd()
+		}
+	}
+	if all := p.Validate(); len(all) > 0 {
+		return errors.New(all[0].Message)
+	}
+	return nil
+}
+
+func (p *Profile) stageTime() time.Duration {
+	var total time.Duration
+	for _, s := range p.Rate.Stages {
+		total += time.Duration(s.Duration)
+	}
+	return total
+}
+
+// openEnd lets the last target above 0 go on: a closing ramp would otherwise end the run before the wanted volume.
+func (r *Rate) openEnd() {
+	n := len(r.Stages)
+	for n > 1 && r.Stages[n-1].Target.PerSecond == 0 {
+		n--
+	}
+	last, from := r.Stages[n-1], r.Stages[n-1].Target.PerSecond
+	if n > 1 {
+		from = r.Stages[n-2].Target.PerSecond
+	} else if r.Start != nil {
+		from = r.Start.PerSecond
+	}
+	r.Stages = append([]StageSpec(nil), r.Stages[:n]...)
+	if from != last.Target.PerSecond && last.Duration > 0 { // a ramp keeps its slope, its top is held
+		r.Stages = append(r.Stages, StageSpec{Name: "hold", Target: last.Target})
+		return
+	}
+	r.Stages[n-1].Duration = 0
+}
+
+// Curve is the schedule of the profile: [Stages], or [Flat] for rate: max.
+func (p *Profile) Curve() Curve {
+	if p.Rate.Max {
+		return Flat{}
+	}
+	from := p.Rate.Stages[0].Target.PerSecond
+	if p.Rate.Start != nil {
+		from = p.Rate.Start.PerSecond
+	}
+	var all Stages
+	for i, s := range p.Rate.Stages {
+		name := s.Name
+		if name == "" {
+			name = fmt.Sprintf("stage %d", i+1)
+		}
+		all = all.Append(name, from, s.Target.PerSecond, time.Duration(s.Duration))
+		from = s.Target.PerSecond
+	}
+	return all
+}
+
+// Content is what the profile's messages hold. It reads the schema file.
+func (p *Profile) Content() (Content, error) {
+	c := Content{Seed: p.seed(), Pad: p.Size.Pad, Key: p.Key.Field, Keys: uint64(p.Key.Cardinality)}
+	if f := p.Value.Schema.File; f != "" {
+		if !filepath.IsAbs(f) {
+			f = filepath.Join(p.dir, f)
+		}
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return c, fmt.Errorf("value.schema.file: %w", err)
+		}
+		c.Schema = string(b)
+	}
+	return c.sized(p.Size)
+}
+
+// sized turns the profile's words into a Size. A lognormal without min starts at what the schema allows.
+func (c Content) sized(s SizeSpec) (Content, error) {
+	switch s.Distribution {
+	case "constant":
+		c.Size = ConstantSize(s.Bytes)
+	case "uniform":
+		c.Size = UniformSize{int(s.Min), int(s.Max)}
+	case "lognormal":
+		least := int(s.Min)
+		if least == 0 {
+			g, err := NewGenerator(c)
+			if err != nil {
+				return c, err
+			}
+			least = g.Floor()
+		}
+		c.Size = Lognormal(float64(s.Median), float64(s.P99), least, int(s.Max))
+	}
+	return c, nil
+}
+
+// Check compiles all that a run would need, without a server.
+func (p *Profile) Check() error {
+	c, err := p.Content()
+	if err == nil {
+		_, err = NewGenerator(c)
+	}
+	return err
+}

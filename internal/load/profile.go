@@ -1,0 +1,187 @@
+package load
+
+import (
+	"time"
+
+	"weir/internal/config"
+)
+
+// A Profile is a load to put on a topic: what a profile file holds. Parse reads one.
+type Profile struct {
+	APIVersion string `yaml:"apiVersion" jsonschema:"required,enum=weir/v1"`
+	Kind       string `yaml:"kind" jsonschema:"required,enum=LoadProfile"`
+	Name       string `yaml:"name" jsonschema:"required,description=Name of the profile; it stands in reports"`
+	// Question is what a run with this profile answers, in one line.
+	Question string          `yaml:"question,omitempty" jsonschema:"description=What a run with this profile answers"`
+	Seed     uint64          `yaml:"seed,omitempty" jsonschema:"description=Same seed: same records. Default 1"`
+	Warmup   config.Duration `yaml:"warmup,omitempty" jsonschema:"description=The first part of the schedule: sent and verified but not timed. Default 0s"`
+
+	Rate   Rate   `yaml:"rate" jsonschema:"required,description=When messages are due; or the word max: as fast as acknowledgements allow"`
+	Volume Volume `yaml:"volume,omitempty" jsonschema:"description=Bounds of the run; the first one reached ends it"`
+	// MaxInFlight bounds the memory: messages sent and not yet acknowledged. Beyond it the schedule lags.
+	MaxInFlight config.Count `yaml:"max_in_flight,omitempty" jsonschema:"description=Messages sent and not yet acknowledged; beyond it the schedule lags. Default 100k"`
+
+	Topic      Topic       `yaml:"topic" jsonschema:"required"`
+	Value      Value       `yaml:"value,omitempty" jsonschema:"description=What messages hold. Default the built-in bank-transaction"`
+	Key        Key         `yaml:"key,omitempty" jsonschema:"description=Field that is the message's key; it decides the partition"`
+	Size       SizeSpec    `yaml:"size,omitempty" jsonschema:"description=Size of the whole Kafka value. Default schema: whatever the data gives"`
+	Producer   Producer    `yaml:"producer,omitempty" jsonschema:"description=Settings of the Kafka producer, named as Kafka names them"`
+	Verify     Verify      `yaml:"verify,omitempty" jsonschema:"description=How the proof is made"`
+	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
+
+	Extends      later `yaml:"extends,omitempty"`
+	Cluster      later `yaml:"cluster,omitempty"`
+	OnSaturation later `yaml:"on_saturation,omitempty"`
+	Mix          later `yaml:"mix,omitempty"`
+	Headers      later `yaml:"headers,omitempty"`
+	EventTime    later `yaml:"event_time,omitempty"`
+	Faults       later `yaml:"faults,omitempty"`
+	Hooks        later `yaml:"hooks,omitempty"`
+
+	dir string // of the file: paths in it are relative to it
+}
+
+// Rate says when messages are due.
+type Rate struct {
+	Max     bool         `yaml:"-"` // written rate: max
+	Arrival string       `yaml:"arrival,omitempty" jsonschema:"enum=uniform,description=How messages are spread within a second. Default uniform"`
+	Start   *config.Rate `yaml:"start,omitempty" jsonschema:"description=Rate at the start of the first stage, as 500/s. Default: that stage's target"`
+	Stages  []StageSpec  `yaml:"stages,omitempty" jsonschema:"description=Each reaches its target at its end; the same target as before holds it"`
+
+	Shape later `yaml:"shape,omitempty"`
+}
+
+// A StageSpec is one piece of the rate's curve.
+type StageSpec struct {
+	Name string `yaml:"name,omitempty"`
+	// Duration may be left out of the last stage: it then holds its target until the volume is sent.
+	Duration config.Duration `yaml:"duration,omitempty" jsonschema:"description=As 30s. The last stage may leave it out: it then lasts until the volume is sent"`
+	Target   config.Rate     `yaml:"target" jsonschema:"required,description=Rate at the end of the stage, as 20k/s"`
+}
+
+// Volume bounds a run.
+type Volume struct {
+	Messages config.Count    `yaml:"messages,omitempty" jsonschema:"description=As 50M"`
+	Bytes    config.Size     `yaml:"bytes,omitempty" jsonschema:"description=Bytes of values, as 10GiB"`
+	Duration config.Duration `yaml:"duration,omitempty" jsonschema:"description=Time of the schedule, as 10m"`
+
+	Until later `yaml:"until,omitempty"`
+}
+
+// Topic is where messages go.
+type Topic struct {
+	Name       string       `yaml:"name" jsonschema:"required"`
+	Partitions config.Count `yaml:"partitions,omitempty" jsonschema:"description=Of a topic that the run creates. Default 6"`
+	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,description=Default if_missing"`
+}
+
+// Value is what messages hold.
+type Value struct {
+	Builtin string     `yaml:"builtin,omitempty" jsonschema:"enum=bank-transaction"`
+	Schema  SchemaSpec `yaml:"schema,omitempty"`
+	Fields  later      `yaml:"fields,omitempty"`
+}
+
+// SchemaSpec says where an Avro schema is.
+type SchemaSpec struct {
+	File    string `yaml:"file,omitempty" jsonschema:"description=Avro schema (JSON); the path is relative to the profile"`
+	Subject later  `yaml:"subject,omitempty"`
+	Version later  `yaml:"version,omitempty"`
+}
+
+// Key is the message's key.
+type Key struct {
+	Field       string       `yaml:"field,omitempty" jsonschema:"description=Path of a string or int or long field"`
+	Cardinality config.Count `yaml:"cardinality,omitempty" jsonschema:"description=Number of different keys, as 5M"`
+
+	Distribution string `yaml:"distribution,omitempty" jsonschema:"enum=uniform"`
+	Exponent     later  `yaml:"exponent,omitempty"`
+	Hot          later  `yaml:"hot,omitempty"`
+	From         later  `yaml:"from,omitempty"`
+}
+
+// SizeSpec is the size of the whole Kafka value: header of 5 bytes and record.
+type SizeSpec struct {
+	Distribution string      `yaml:"distribution,omitempty" json:"distribution,omitempty" jsonschema:"enum=constant,enum=uniform,enum=lognormal,enum=schema"`
+	Of           string      `yaml:"of,omitempty" json:"of,omitempty" jsonschema:"enum=encoded,description=Default encoded: header of 5 bytes and record"`
+	Bytes        config.Size `yaml:"bytes,omitempty" json:"bytes,omitempty" jsonschema:"description=The size of constant"`
+	Median       config.Size `yaml:"median,omitempty" json:"median,omitempty" jsonschema:"description=Of lognormal"`
+	P99          config.Size `yaml:"p99,omitempty" json:"p99,omitempty" jsonschema:"description=Of lognormal"`
+	Min          config.Size `yaml:"min,omitempty" json:"min,omitempty" jsonschema:"description=Of uniform; of lognormal (default: the smallest that the schema allows)"`
+	Max          config.Size `yaml:"max,omitempty" json:"max,omitempty" jsonschema:"description=Of uniform and lognormal"`
+	Pad          string      `yaml:"pad,omitempty" json:"pad,omitempty" jsonschema:"description=Path of the string field that is filled up to the size; the built-in schema has reference"`
+}
+
+// Producer holds the settings of the Kafka producer.
+type Producer struct {
+	Acks        text             `yaml:"acks,omitempty" jsonschema:"description=all or 1 or 0. Default all"`
+	Idempotent  *bool            `yaml:"idempotent,omitempty" jsonschema:"description=Default true with acks all"`
+	Compression string           `yaml:"compression,omitempty" jsonschema:"enum=none,enum=gzip,enum=snappy,enum=lz4,enum=zstd,description=Default none"`
+	Linger      *config.Duration `yaml:"linger,omitempty" jsonschema:"description=Default 5ms"`
+	Batch       config.Size      `yaml:"batch,omitempty" jsonschema:"description=Largest batch of a partition. Default 256KiB"`
+	// Timeout is Kafka's delivery.timeout.ms: after it a message that cannot be delivered counts as an error.
+	Timeout     config.Duration `yaml:"delivery_timeout,omitempty" jsonschema:"description=After it an undelivered message counts as an error. Default 2m"`
+	Transaction later           `yaml:"transaction,omitempty"`
+}
+
+// Verify says how the proof is made.
+type Verify struct {
+	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
+	Destination Destination `yaml:"destination,omitempty"`
+	Consumer    later       `yaml:"consumer,omitempty"`
+}
+
+// Destination is the table that must hold what was sent.
+type Destination struct {
+	Table   string          `yaml:"table,omitempty" jsonschema:"description=Default: the topic's name"`
+	Timeout config.Duration `yaml:"drain_timeout,omitempty" jsonschema:"description=How long verify waits for the last rows. Default 0s"`
+	Engine  later           `yaml:"engine,omitempty"`
+}
+
+// A Threshold decides the verdict of a run (response_ms, service_ms) or of its proof (lost, duplicated).
+type Threshold struct {
+	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=lost,enum=duplicated"`
+	Stat   string  `yaml:"stat,omitempty" json:"stat,omitempty" jsonschema:"enum=p50,enum=p90,enum=p99,enum=p99.9,enum=max,description=Of the two latencies"`
+	Max    float64 `yaml:"max" json:"max" jsonschema:"required"`
+
+	Stage later `yaml:"stage,omitempty" json:"-"`
+	Over  later `yaml:"over,omitempty" json:"-"`
+	Abort later `yaml:"abort,omitempty" json:"-"`
+	After later `yaml:"after,omitempty" json:"-"`
+}
+
+// Defaults of what a profile leaves out.
+const (
+	defaultSeed        = 1
+	defaultInFlight    = 100_000
+	defaultPartitions  = 6
+	defaultLinger      = 5 * time.Millisecond
+	defaultBatch       = 256 << 10
+	defaultDelivery    = 2 * time.Minute
+	defaultCompression = "none"
+)
+
+// Table is where the run's rows must arrive.
+func (p *Profile) Table() string {
+	if p.Verify.Destination.Table != "" {
+		return p.Verify.Destination.Table
+	}
+	return p.Topic.Name
+}
+
+// Drain is how long the proof waits for the last rows.
+func (p *Profile) Drain() time.Duration { return time.Duration(p.Verify.Destination.Timeout) }
+
+func (p *Profile) seed() uint64 {
+	if p.Seed == 0 {
+		return defaultSeed
+	}
+	return p.Seed
+}
+
+func (p *Profile) inFlight() int {
+	if p.MaxInFlight == 0 {
+		return defaultInFlight
+	}
+	return int(p.MaxInFlight)
+}

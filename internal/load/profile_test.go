@@ -1,0 +1,149 @@
+package load
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/config"
+)
+
+const small = `apiVersion: weir/v1
+kind: LoadProfile
+name: small
+rate: {stages: [{target: 100/s}]}
+volume: {messages: 10}
+topic: {name: orders}
+`
+
+func mustParse(tb testing.TB, text string) *Profile {
+	tb.Helper()
+	p, err := Parse("p.yaml", []byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// A mistake in a profile has its place and says what to do.
+func TestProfileMistakesHaveTheirPlace(t *testing.T) {
+	replace := func(old, new string) string { return strings.Replace(small, old, new, 1) }
+	for name, c := range map[string]struct{ text, want string }{
+		"wrong version":          {replace("weir/v1", "weir/v2"), `p.yaml:1:13: apiVersion: want weir/v1, got "weir/v2"`},
+		"wrong kind":             {replace("LoadProfile", "Job"), `p.yaml:2:7: kind: want LoadProfile, got "Job"`},
+		"a name with blanks":     {replace("small", "Small one"), `p.yaml:3:7: name: "Small one": want lower-case letters, digits, - and _`},
+		"poisson":                {replace("{stages", "{arrival: poisson, stages"), `p.yaml:4:17: arrival: poisson is not supported in this version; it has uniform`},
+		"an unknown arrival":     {replace("{stages", "{arrival: often, stages"), `p.yaml:4:17: arrival: "often" is none of uniform`},
+		"a shape":                {replace("{stages: [{target: 100/s}]}", "{shape: sine, stages: [{target: 1/s}]}"), `p.yaml:4:15: rate.shape is not supported in this version`},
+		"bytes per second":       {replace("100/s", "1MiB/s"), `p.yaml:4:26: target: bytes/s is not supported in this version; give messages, as 20k/s`},
+		"max in a stage":         {replace("100/s", "max"), `p.yaml:4:26: target: max is a choice for the whole rate: write rate: max`},
+		"no unit":                {replace("100/s", "100"), `p.yaml:4:26: "100" is no rate; write 20k/s, 12MiB/s or max`},
+		"nothing to end the run": {replace("volume: {messages: 10}\n", ""), `p.yaml:4:18: stage 1: want a duration, or a volume that ends the run`},
+		"a stage without end":    {replace("[{target: 100/s}]", "[{target: 100/s}, {target: 1/s, duration: 1m}]"), `p.yaml:4:18: stage 1: want a duration; only the last stage may go on until the volume is sent`},
+		"no rate at all":         {replace("100/s", "0/s"), `at 0/s the volume is never sent`},
+		"max without a volume":   {strings.Replace(replace("{stages: [{target: 100/s}]}", "max"), "volume: {messages: 10}\n", "", 1), `p.yaml:4:7: rate: max needs a volume: messages, bytes or duration`},
+		"no topic":               {replace("topic: {name: orders}\n", ""), `topic`},
+		"a bad topic name":       {replace("orders", "my orders"), `p.yaml:6:15: name: "my orders" is no topic name: want letters, digits, . _ -`},
+		"recreate":               {replace("{name: orders}", "{name: orders, create: recreate}"), `p.yaml:6:31: create: recreate is not supported in this version; it has if_missing, never`},
+		"a mix":                  {small + "mix: [{name: a}]\n", `p.yaml:7:6: mix is not supported in this version`},
+		"faults":                 {small + "faults: {duplicate: 1%}\n", `p.yaml:7:10: faults is not supported in this version`},
+		"a registry subject":     {small + "value: {schema: {subject: x}}\n", `value.schema.subject is not supported in this version`},
+		"zipf":                   {small + "key: {field: a, distribution: zipf}\n", `p.yaml:7:31: distribution: zipf is not supported in this version; it has uniform`},
+		"pareto":                 {small + "size: {distribution: pareto}\n", `p.yaml:7:22: distribution: pareto is not supported in this version; it has constant, uniform, lognormal, schema`},
+		"a constant of nothing":  {small + "size: {distribution: constant}\n", `size: constant wants bytes, as 1KiB`},
+		"a threshold per stage":  {small + "thresholds: [{metric: response_ms, stat: p99, max: 1, stage: hold}]\n", `p.yaml:7:62: thresholds[0].stage is not supported in this version`},
+		"a metric of later":      {small + "thresholds: [{metric: freshness_s, stat: p99, max: 1}]\n", `p.yaml:7:23: metric: freshness_s is not supported in this version; it has response_ms, service_ms, lost, duplicated`},
+		"a latency without stat": {small + "thresholds: [{metric: response_ms, max: 1}]\n", `threshold: response_ms wants a stat: p50, p90, p99, p99.9 or max`},
+		"idempotent with acks 1": {small + "producer: {acks: 1, idempotent: true}\n", `p.yaml:7:33: idempotent: wants acks: all`},
+		"a misspelt key":         {small + "volum: {messages: 1}\n", `p.yaml:7:1: `},
+		"a misspelt inner key":   {replace("messages", "message"), `p.yaml:5:10: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("p.yaml", []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestShippedProfilesAreGoodAndShort(t *testing.T) {
+	files, err := filepath.Glob("../../profiles/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("got %d profiles, %v", len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(b), "\n"); lines >= 25 || !strings.HasPrefix(string(b), "# ") {
+			t.Errorf("%s: %d lines; want fewer than 25, the first a question", f, lines)
+		}
+		p, err := Parse(f, b)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if p.Name+".yaml" != filepath.Base(f) {
+			t.Errorf("%s: name is %s", f, p.Name)
+		}
+		if err := p.Check(); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+func TestFlagsOverrideTheProfile(t *testing.T) {
+	demo := small + "warmup: 1s\n"
+	ramp := strings.Replace(small, "[{target: 100/s}]", "[{duration: 10s, target: 100/s}, {duration: 20s, target: 100/s}, {duration: 5s, target: 0/s}], start: 0/s", 1)
+	ramp = strings.Replace(ramp, "volume: {messages: 10}\n", "", 1)
+	rate := func(r config.Rate) *config.Rate { return &r }
+	for name, c := range map[string]struct {
+		text     string
+		o        Override
+		end      time.Duration // of the schedule; Forever: the count ends it
+		messages config.Count
+		max      bool
+	}{
+		"nothing":                 {demo, Override{}, Forever, 10, false},
+		"count":                   {demo, Override{Count: 500}, Forever, 500, false},
+		"duration":                {demo, Override{Duration: time.Minute}, time.Minute, 0, false},
+		"both":                    {demo, Override{Count: 500, Duration: time.Minute}, time.Minute, 500, false},
+		"rate, volume kept":       {demo, Override{Rate: rate(config.Rate{PerSecond: 7})}, Forever, 10, false},
+		"max":                     {demo, Override{Rate: rate(config.Rate{Max: true})}, Forever, 10, true},
+		"curve as it is":          {ramp, Override{}, 35 * time.Second, 0, false},
+		"rate instead of a curve": {ramp, Override{Rate: rate(config.Rate{PerSecond: 7})}, 35 * time.Second, 0, false},
+		"more than a curve has":   {ramp, Override{Count: 1_000_000}, Forever, 1_000_000, false},
+		"longer than a curve":     {ramp, Override{Duration: time.Hour}, time.Hour, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := mustParse(t, c.text)
+			if err := p.Apply(c.o); err != nil {
+				t.Fatal(err)
+			}
+			end := Forever
+			if s, ok := p.Curve().(Stages); ok {
+				end = s.End()
+			}
+			if p.Volume.Duration > 0 {
+				end = min(end, time.Duration(p.Volume.Duration))
+			}
+			if end != c.end || p.Volume.Messages != c.messages || p.Rate.Max != c.max {
+				t.Errorf("got end %v, %v messages, max %v; want %v, %v, %v", end, p.Volume.Messages, p.Rate.Max, c.end, c.messages, c.max)
+			}
+		})
+	}
+	p := mustParse(t, small)
+	if err := p.Apply(Override{Topic: "other", Size: 400}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := p.Content(); err != nil || p.Topic.Name != "other" || p.Table() != "other" || c.Size != ConstantSize(400) {
+		t.Errorf("got topic %s, table %s, size %v, %v", p.Topic.Name, p.Table(), c.Size, err)
+	}
+	if err := mustParse(t, small).Apply(Override{Topic: "not a topic"}); err == nil {
+		t.Error("a bad topic name in a flag passed")
+	}
+}

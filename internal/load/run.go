@@ -1,0 +1,292 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Options of a run. Connect, Register and Home are needed.
+type Options struct {
+	Profile *Profile
+	Home    string // the manifest goes to Home/load
+	// Connect makes the Kafka client; the options are the producer's.
+	Connect func(...kgo.Opt) (*kgo.Client, error)
+	// Register gives the registry's id of a schema.
+	Register func(ctx context.Context, subject, schema string) (int, error)
+	// Progress is called from one goroutine about four times a second, and once at the end. nil: nobody looks.
+	Progress func(Progress)
+	Log      *slog.Logger // nil: silent
+	Senders  int          // goroutines that send; 0: as many as the rate needs
+
+	nap func(time.Duration) // tests with virtual time
+}
+
+// Run does what the profile says and returns when the last message is settled. A ctx that ends stops the sending; what was
+// sent is still waited for, a while.
+//
+// Its order: content, connection, topic, schema, manifest, warm-up, schedule. An error means that the schedule did not start or
+// that the manifest could not be kept; everything else is in the verdict.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	content, err := o.Profile.Content()
+	if err != nil {
+		return Summary{}, err
+	}
+	gen, err := NewGenerator(content)
+	if err != nil {
+		return Summary{}, err
+	}
+	client, err := o.Connect(o.Profile.clientOptions()...)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer client.Close()
+	partitions, err := ensureTopic(ctx, client, o.Profile.Topic)
+	if err != nil {
+		return Summary{}, err
+	}
+	subject := o.Profile.Topic.Name + "-value"
+	id, err := o.Register(ctx, subject, gen.Schema())
+	if err != nil {
+		return Summary{}, fmt.Errorf("register schema %s: %w", subject, err)
+	}
+	r := newRun(o, gen, client)
+	r.manifest.Subject, r.manifest.SchemaID = subject, id
+	r.prefix = confluentHeader(id)
+	return r.do(ctx, partitions)
+}
+
+// run is one execution.
+type run struct {
+	*session
+	Options
+	senders  []*sender
+	manifest *Manifest
+	cpu      time.Duration // used before the schedule began
+	began    time.Time     // of the schedule, wall clock
+	progress progress
+}
+
+func newRun(o Options, gen *Generator, client *kgo.Client) *run {
+	p := o.Profile
+	curve := p.Curve()
+	shards := o.Senders
+	if shards == 0 {
+		shards = sendersFor(curve)
+	}
+	s, senders := newSession(shards)
+	r := &run{session: s, Options: o, senders: senders}
+	s.run, s.topic, s.client, s.curve = ulid.Make(), p.Topic.Name, client, curve
+	s.warmup = time.Duration(p.Warmup)
+	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
+	s.pace = pacer{start: time.Now(), nap: o.nap}
+	if s.pace.nap == nil {
+		s.pace.nap = kernelNap
+	}
+	for _, snd := range senders {
+		snd.w = gen.Writer()
+	}
+	c := gen.given
+	r.manifest = &Manifest{
+		Version: 1, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
+		Profile: p.Name, Topic: p.Topic.Name, Table: p.Table(), Thresholds: p.Thresholds, Drain: p.Drain(),
+		Content: ContentRecord{c.Seed, c.Schema, c.Pad, c.Key, c.Keys, p.Size},
+		Shards:  make([]ShardRecord, shards),
+	}
+	return r
+}
+
+// sendersFor: one goroutine makes and hands over some 300,000 messages/s.
+func sendersFor(c Curve) int {
+	most := min(4, runtime.GOMAXPROCS(0))
+	if s, ok := c.(Stages); ok {
+		return min(most, 1+int(s.Peak()/150_000))
+	}
+	return most
+}
+
+// giveUp is how long the end of a run waits for acknowledgements: the delivery timeout and a little, or after a stop less.
+const giveUp = 10 * time.Second
+
+// errNoAnswer ends a run whose broker acknowledges nothing any more.
+var errNoAnswer = errors.New("the broker acknowledges nothing")
+
+func (r *run) do(ctx context.Context, partitions int) (Summary, error) {
+	r.hard, r.abort = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.abort()
+	if err := os.MkdirAll(filepath.Join(r.Home, "load"), 0o755); err != nil {
+		return Summary{}, fmt.Errorf("manifest: %w", err)
+	}
+	if err := r.writeManifest(Running); err != nil {
+		return Summary{}, err
+	}
+	if err := r.warmUp(ctx, r.senders, partitions); err != nil {
+		r.abort()
+		r.client.Close()
+		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
+	}
+	r.manifest.Warmup = r.warm
+	r.began, r.cpu = r.pace.start, cpuTime()
+	r.progress.start(r)
+
+	sending, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	side, sideDone := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	helpers.Go(func() { r.keepManifest(side, stop) })
+	helpers.Go(func() { r.watch(side, stop) })
+	helpers.Go(func() { r.report(side) })
+
+	late := time.AfterFunc(Forever, r.abort) // frees senders that wait for the window of a dead broker
+	defer late.Stop()
+	release := context.AfterFunc(sending, func() { late.Reset(giveUp) })
+	var senders sync.WaitGroup
+	for _, s := range r.senders {
+		senders.Go(func() { s.do(sending) })
+	}
+	senders.Wait()
+	cause := context.Cause(sending)
+	r.progress.state.Store(Draining)
+	r.drain(cause)
+	release()
+	r.abort()
+	r.client.Close()
+	r.settle()
+	sideDone()
+	helpers.Wait()
+	return r.finish(ctx, cause)
+}
+
+// drain waits for the outcome of what was sent.
+func (r *run) drain(cause error) {
+	wait := r.Profile.deliveryTimeout() + giveUp
+	if cause != nil {
+		wait = giveUp
+	}
+	ctx, cancel := context.WithTimeout(r.hard, wait)
+	defer cancel()
+	if err := r.client.Flush(ctx); err != nil {
+		r.Log.Warn("messages without an outcome", "run", r.manifest.Run, "messages", r.client.BufferedProduceRecords())
+	}
+}
+
+// settle waits until the closed client has told the outcome of every message.
+func (r *run) settle() {
+	for range 200 {
+		if r.rec.outcomes() >= r.handed() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// handed counts the messages that the client has been given.
+func (r *run) handed() (n int64) {
+	for _, s := range r.senders {
+		n += int64(s.next.Load())
+	}
+	return n
+}
+
+// watch stops a run whose broker has acknowledged nothing for longer than a message may take.
+func (r *run) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	seen, since := int64(-1), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if n := r.rec.outcomes(); n != seen || n == r.handed() {
+			seen, since = n, time.Now()
+		} else if time.Since(since) > r.Profile.deliveryTimeout() {
+			stop(fmt.Errorf("%w for %v", errNoAnswer, r.Profile.deliveryTimeout()))
+			return
+		}
+	}
+}
+
+// manifestEvery is the rhythm of the manifest. A reservation covers several writes, so that a slow disk does not stop a sender.
+const manifestEvery = time.Second
+
+func (r *run) keepManifest(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(manifestEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-r.needMan:
+		}
+		if err := r.writeManifest(Running); err != nil {
+			stop(err)
+			return
+		}
+	}
+}
+
+// reservation is how many messages of a shard the next writes may be late: ten seconds at the curve's peak.
+func (r *run) reservation() uint64 {
+	if s, ok := r.curve.(Stages); ok {
+		return 1000 + uint64(math.Ceil(10*s.Peak()))/r.shards
+	}
+	return 20_000_000 / r.shards
+}
+
+func (r *run) writeManifest(state string) error {
+	m := r.manifest
+	m.State, m.Written = state, time.Now().UTC()
+	for i, s := range r.senders {
+		rec := &m.Shards[i]
+		rec.Sent = s.next.Load()
+		rec.Reserved = rec.Sent
+		if state == Running {
+			rec.Reserved += r.reservation()
+		}
+		r.rec.describe(i, rec)
+	}
+	m.Ends = r.rec.positions()
+	if err := m.write(r.Home); err != nil {
+		return err
+	}
+	for i, s := range r.senders {
+		s.limit.Store(m.Shards[i].Reserved)
+		select {
+		case s.granted <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// finish makes the summary and the last manifest.
+func (r *run) finish(ctx context.Context, cause error) (Summary, error) {
+	r.rec.rotate()
+	sum := r.summary(cause)
+	state := Ended
+	if ctx.Err() != nil {
+		state = Interrupted
+		sum.Verdict, sum.Reason = VerdictInterrupted, "stopped before the schedule's end"
+	}
+	r.manifest.Ended, r.manifest.Result = time.Now().UTC(), &sum
+	err := r.writeManifest(state)
+	r.progress.last(r, sum)
+	return sum, err
+}

@@ -1,0 +1,180 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Summary is the result of a run. The keys up to verdict are a contract with scripts.
+type Summary struct {
+	Run     string  `json:"run"`
+	Sent    int64   `json:"sent"`
+	Errors  int64   `json:"errors"`
+	Rate    float64 `json:"rate"` // messages/s over the schedule
+	MBs     float64 `json:"mb_s"` // 10⁶ bytes of values/s
+	P50     float64 `json:"p50_ms"`
+	P99     float64 `json:"p99_ms"`
+	Max     float64 `json:"max_ms"`
+	CPU     float64 `json:"cpu_s"` // of this process during the schedule
+	Verdict Verdict `json:"verdict"`
+
+	Reason     string           `json:"reason,omitempty"`
+	LatencyOf  string           `json:"latency_of"` // what p50_ms … mean
+	Profile    string           `json:"profile"`
+	Topic      string           `json:"topic"`
+	Acked      int64            `json:"acked"`
+	Warmup     int64            `json:"warmup"` // sent and acknowledged but not timed
+	Causes     map[string]int64 `json:"errors_by_cause,omitempty"`
+	Target     float64          `json:"target_rate,omitempty"` // messages/s: what the schedule asked for
+	Seconds    float64          `json:"seconds"`               // of the schedule
+	Bytes      int64            `json:"bytes"`
+	Response   Quantiles        `json:"response_ms"`
+	Service    Quantiles        `json:"service_ms"`
+	Lag        Quantiles        `json:"lag_ms"` // of the generator behind its schedule
+	BlockedS   float64          `json:"window_full_s"`
+	Size       Quantiles        `json:"size_bytes"`
+	Senders    int              `json:"senders"`
+	LingerMS   float64          `json:"linger_ms"`
+	Thresholds []Check          `json:"thresholds,omitempty"`
+}
+
+// A Verdict is what the run is worth.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictPass        Verdict = "pass"
+	VerdictSLO         Verdict = "slo"         // a threshold is broken
+	VerdictInvalid     Verdict = "invalid"     // the generator did not keep its schedule: the figures say nothing
+	VerdictFailed      Verdict = "failed"      // messages could not be delivered
+	VerdictInterrupted Verdict = "interrupted" // stopped by hand
+)
+
+// What the latencies of a run mean.
+const (
+	ofResponse = "response from the intended send to the acknowledgement"
+	ofBuffer   = "time in the client's own buffer: at the highest rate it says nothing about the broker"
+)
+
+// A Check is a threshold with its value.
+type Check struct {
+	Name string  `json:"name"`
+	Max  float64 `json:"max"`
+	Got  float64 `json:"got"`
+	OK   bool    `json:"ok"`
+}
+
+// Validity: below this share of the target, or with a schedule later than this at its 99th percentile, a run is invalid.
+const (
+	leastShare = 0.99
+	latestP99  = 100 * time.Millisecond
+)
+
+func (r *run) summary(cause error) Summary {
+	p, rec := r.Profile, r.rec
+	lag, size, blocked, last := r.statistics()
+	s := Summary{
+		Run: r.manifest.Run, Profile: p.Name, Topic: p.Topic.Name, LatencyOf: ofResponse,
+		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders),
+		CPU: (cpuTime() - r.cpu).Seconds(), BlockedS: blocked.Seconds(),
+		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
+	}
+	if p.Producer.Linger != nil {
+		s.LingerMS = 1000 * time.Duration(*p.Producer.Linger).Seconds()
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	s.Acked, s.Bytes, s.Causes = rec.acked, rec.bytes, rec.causes
+	s.Errors = rec.failed + max(0, s.Sent-rec.acked-rec.failed) // what has no outcome is an error too
+	s.Response, s.Service = quantilesOf(rec.whole.response, 1000), quantilesOf(rec.whole.service, 1000)
+	s.P50, s.P99, s.Max = s.Response.P50, s.Response.P99, s.Response.Max
+
+	scheduled := s.Sent - s.Warmup
+	span := last
+	if r.flat() {
+		s.LatencyOf = ofBuffer
+		span, scheduled = rec.last, s.Acked-s.Warmup
+	} else if planned := r.planned(uint64(scheduled)); planned > 0 {
+		s.Target = float64(scheduled) / planned.Seconds()
+		span = max(last, planned)
+	}
+	if span > 0 && scheduled > 0 {
+		s.Seconds = span.Seconds()
+		s.Rate = float64(scheduled) / s.Seconds
+		s.MBs = s.Rate * float64(s.Bytes) / float64(max(1, s.Acked)) / 1e6
+	}
+	s.judge(r, cause, last)
+	return s
+}
+
+// flat reports that the run has no schedule to keep.
+func (r *run) flat() bool { _, flat := r.curve.(Flat); return flat }
+
+// planned is the span that the curve gives n messages: until the next one would be due, or until the curve's end.
+func (r *run) planned(n uint64) time.Duration {
+	t := r.curve.At(n)
+	if r.bound.duration > 0 {
+		t = min(t, r.bound.duration)
+	}
+	if s, ok := r.curve.(Stages); ok {
+		t = min(t, s.End())
+	}
+	return t
+}
+
+// judge decides the verdict: the gravest reason counts.
+func (s *Summary) judge(r *run, cause error, last time.Duration) {
+	s.Verdict = VerdictPass
+	s.checkThresholds(r.Profile.Thresholds)
+	for _, c := range s.Thresholds {
+		if !c.OK {
+			s.Verdict, s.Reason = VerdictSLO, fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
+			break
+		}
+	}
+	if why := s.invalid(r, last); why != "" {
+		s.Verdict, s.Reason = VerdictInvalid, why
+	}
+	if s.Errors > 0 {
+		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("%d of %d messages were not acknowledged", s.Errors, s.Sent)
+	}
+	if cause != nil && !errors.Is(cause, context.Canceled) {
+		s.Verdict, s.Reason = VerdictFailed, cause.Error()
+	}
+}
+
+func (s *Summary) invalid(r *run, last time.Duration) string {
+	if r.flat() {
+		return ""
+	}
+	late := ""
+	switch {
+	case s.Target > 0 && s.Rate < leastShare*s.Target && last-r.planned(uint64(s.Sent-s.Warmup)) > latestP99:
+		late = fmt.Sprintf("only %.1f %% of the target rate was reached", 100*s.Rate/s.Target)
+	case s.Lag.P99 > float64(latestP99.Milliseconds()):
+		late = fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", s.Lag.P99)
+	default:
+		return ""
+	}
+	if s.BlockedS > 0.05 {
+		return fmt.Sprintf("%s: the window of %d messages in flight was full for %.1f s (the broker is too slow for this rate; a larger max_in_flight keeps the schedule through a stall)", late, r.Profile.inFlight(), s.BlockedS)
+	}
+	return late + ": this machine is too slow or too busy for the load"
+}
+
+func (s *Summary) checkThresholds(all []Threshold) {
+	for _, t := range all {
+		q := s.Response
+		switch t.Metric {
+		case "response_ms":
+		case "service_ms":
+			q = s.Service
+		default:
+			continue // the proof decides
+		}
+		got := map[string]float64{"p50": q.P50, "p90": q.P90, "p99": q.P99, "p99.9": q.P999, "max": q.Max}[t.Stat]
+		s.Thresholds = append(s.Thresholds, Check{t.Metric + " " + t.Stat, t.Max, got, got <= t.Max})
+	}
+}

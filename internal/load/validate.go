@@ -1,0 +1,251 @@
+package load
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"weir/internal/config"
+)
+
+// later is a key that the format knows and this version does not do: refused by its name, never ignored.
+type later struct{ Given bool }
+
+// UnmarshalYAML only notes that the key is there.
+func (l *later) UnmarshalYAML([]byte) error {
+	l.Given = true
+	return nil
+}
+
+// text is a word that may look like a number: acks: 1.
+type text string
+
+// UnmarshalYAML takes the scalar as it is written.
+func (t *text) UnmarshalYAML(b []byte) error {
+	*t = text(strings.Trim(strings.TrimSpace(string(b)), `"'`))
+	return nil
+}
+
+// UnmarshalYAML takes the word max in place of the section.
+func (r *Rate) UnmarshalYAML(unmarshal func(any) error) error {
+	var word string
+	if unmarshal(&word) == nil && word == "max" {
+		*r = Rate{Max: true}
+		return nil
+	}
+	type section Rate
+	return unmarshal((*section)(r))
+}
+
+// complaints collects what is wrong, with the path of the field.
+type complaints []config.Invalid
+
+func (c *complaints) add(path, format string, args ...any) {
+	*c = append(*c, config.Invalid{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// oneOf refuses a word that is not in a list; words that the format knows but this version does not are told apart.
+func (c *complaints) oneOf(path, got string, known []string, others ...string) {
+	switch {
+	case got == "" || slices.Contains(known, got):
+	case slices.Contains(others, got):
+		c.add(path, "%s: %s is not supported in this version; it has %s", lastOf(path), got, strings.Join(known, ", "))
+	default:
+		c.add(path, "%s: %q is none of %s", lastOf(path), got, strings.Join(known, ", "))
+	}
+}
+
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+var (
+	nameForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	topicForm = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+)
+
+// Validate names everything that is wrong with the profile; config gives each complaint its place in the file.
+func (p *Profile) Validate() []config.Invalid {
+	var c complaints
+	if p.APIVersion != "weir/v1" {
+		c.add("apiVersion", "apiVersion: want weir/v1, got %q", p.APIVersion)
+	}
+	if p.Kind != "LoadProfile" {
+		c.add("kind", "kind: want LoadProfile, got %q", p.Kind)
+	}
+	if !nameForm.MatchString(p.Name) {
+		c.add("name", "name: %q: want lower-case letters, digits, - and _", p.Name)
+	}
+	c.laterIn("", reflect.ValueOf(p).Elem())
+	p.Rate.validate(&c, p.Volume)
+	p.validateBounds(&c)
+	p.validateContent(&c)
+	p.Producer.validate(&c)
+	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
+	for i, t := range p.Thresholds {
+		t.validate(&c, fmt.Sprintf("thresholds[%d]", i))
+	}
+	return c
+}
+
+// laterIn finds every given [later] below v.
+func (c *complaints) laterIn(path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if l, ok := v.Interface().(later); ok {
+			if l.Given {
+				c.add(path, "%s is not supported in this version", path)
+			}
+			return
+		}
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); f.IsExported() && name != "" && name != "-" {
+				c.laterIn(join(path, name), v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			c.laterIn(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		}
+	}
+}
+
+func (r *Rate) validate(c *complaints, v Volume) {
+	if r.Max {
+		if v == (Volume{}) {
+			c.add("rate", "rate: max needs a volume: messages, bytes or duration")
+		}
+		return
+	}
+	c.oneOf("rate.arrival", r.Arrival, []string{"uniform"}, "poisson")
+	if r.Start != nil {
+		c.messages("rate.start", *r.Start)
+	}
+	if len(r.Stages) == 0 && !r.Shape.Given {
+		c.add("rate", "rate: want stages, or the word max")
+	}
+	var peak float64
+	for i, s := range r.Stages {
+		path := fmt.Sprintf("rate.stages[%d]", i)
+		c.messages(path+".target", s.Target)
+		peak = max(peak, s.Target.PerSecond)
+		switch last := i == len(r.Stages)-1; {
+		case s.Duration < 0:
+			c.add(path+".duration", "duration: want more than 0s")
+		case s.Duration == 0 && !last:
+			c.add(path, "stage %d: want a duration; only the last stage may go on until the volume is sent", i+1)
+		case s.Duration == 0 && v == (Volume{}):
+			c.add(path, "stage %d: want a duration, or a volume that ends the run", i+1)
+		case s.Duration == 0 && s.Target.PerSecond == 0:
+			c.add(path, "stage %d: want a duration: at 0/s the volume is never sent", i+1)
+		}
+	}
+	if r.Start != nil {
+		peak = max(peak, r.Start.PerSecond)
+	}
+	if len(r.Stages) > 0 && peak == 0 {
+		c.add("rate.stages", "stages: the rate is 0/s all the time")
+	}
+}
+
+func (c *complaints) messages(path string, r config.Rate) {
+	switch {
+	case r.Max:
+		c.add(path, "%s: max is a choice for the whole rate: write rate: max", lastOf(path))
+	case r.Bytes:
+		c.add(path, "%s: bytes/s is not supported in this version; give messages, as 20k/s", lastOf(path))
+	case r.PerSecond < 0 || r.PerSecond > 100e6:
+		c.add(path, "%s: want 0/s to 100M/s", lastOf(path))
+	}
+}
+
+func (p *Profile) validateBounds(c *complaints) {
+	if p.Warmup < 0 {
+		c.add("warmup", "warmup: want 0s or more")
+	}
+	if p.Volume.Messages < 0 {
+		c.add("volume.messages", "messages: want 1 or more")
+	}
+	if p.Volume.Bytes < 0 {
+		c.add("volume.bytes", "bytes: want 1 or more")
+	}
+	if p.Volume.Duration < 0 {
+		c.add("volume.duration", "duration: want more than 0s")
+	}
+	if p.MaxInFlight < 0 || p.MaxInFlight > 50_000_000 {
+		c.add("max_in_flight", "max_in_flight: want 1 to 50M")
+	}
+	if !topicForm.MatchString(p.Topic.Name) || p.Topic.Name == "." || p.Topic.Name == ".." {
+		c.add("topic.name", "name: %q is no topic name: want letters, digits, . _ -", p.Topic.Name)
+	}
+	if p.Topic.Partitions < 0 || p.Topic.Partitions > 10_000 {
+		c.add("topic.partitions", "partitions: want 1 to 10,000")
+	}
+	c.oneOf("topic.create", p.Topic.Create, []string{"if_missing", "never"}, "recreate")
+}
+
+func (p *Profile) validateContent(c *complaints) {
+	c.oneOf("value.builtin", p.Value.Builtin, []string{BankTransaction})
+	if p.Value.Builtin != "" && p.Value.Schema.File != "" {
+		c.add("value", "value: want builtin or schema, not both")
+	}
+	c.oneOf("key.distribution", p.Key.Distribution, []string{"uniform"}, "zipf")
+	if p.Key.Cardinality < 0 {
+		c.add("key.cardinality", "cardinality: want 1 or more")
+	}
+	s := p.Size
+	c.oneOf("size.of", s.Of, []string{"encoded"})
+	c.oneOf("size.distribution", s.Distribution, []string{"constant", "uniform", "lognormal", "schema"}, "normal", "pareto", "buckets", "learned")
+	switch s.Distribution {
+	case "constant":
+		if s.Bytes <= 0 {
+			c.add("size", "size: constant wants bytes, as 1KiB")
+		}
+	case "uniform":
+		if s.Min <= 0 || s.Max < s.Min {
+			c.add("size", "size: uniform wants min and max, min not above max")
+		}
+	case "lognormal":
+		if s.Median <= 0 || s.P99 <= s.Median || s.Max < s.P99 || s.Min > s.Median {
+			c.add("size", "size: lognormal wants median < p99 <= max (and min, if given, below the median)")
+		}
+	}
+}
+
+func (p Producer) validate(c *complaints) {
+	c.oneOf("producer.acks", string(p.Acks), []string{"all", "1", "0"}, "-1")
+	c.oneOf("producer.compression", p.Compression, []string{"none", "gzip", "snappy", "lz4", "zstd"})
+	if p.Idempotent != nil && *p.Idempotent && p.Acks != "" && p.Acks != "all" {
+		c.add("producer.idempotent", "idempotent: wants acks: all")
+	}
+	if p.Linger != nil && *p.Linger < 0 {
+		c.add("producer.linger", "linger: want 0s or more")
+	}
+	if p.Batch < 0 || p.Batch > 100<<20 {
+		c.add("producer.batch", "batch: want 1KiB to 100MiB")
+	}
+	if p.Timeout < 0 {
+		c.add("producer.delivery_timeout", "delivery_timeout: want more than 0s")
+	}
+}
+
+func (t Threshold) validate(c *complaints, path string) {
+	c.oneOf(path+".metric", t.Metric, []string{"response_ms", "service_ms", "lost", "duplicated"}, "freshness_s", "lag", "drain_s")
+	switch t.Metric {
+	case "":
+		c.add(path, "threshold: want a metric")
+	case "lost", "duplicated":
+		if t.Stat != "" {
+			c.add(path+".stat", "stat: %s is a count, it has none", t.Metric)
+		}
+	default:
+		if t.Stat == "" {
+			c.add(path, "threshold: %s wants a stat: p50, p90, p99, p99.9 or max", t.Metric)
+		}
+		c.oneOf(path+".stat", t.Stat, []string{"p50", "p90", "p99", "p99.9", "max"})
+	}
+	if t.Max < 0 {
+		c.add(path+".max", "max: want 0 or more")
+	}
+}

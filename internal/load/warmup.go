@@ -1,0 +1,41 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// warmUp sends the run's first messages before the schedule starts, until each partition has acknowledged one: connections,
+// producer ids and leaders are then known, and the schedule's first seconds measure the broker rather than the start.
+// The messages are part of the run's volume: stamped, verified, not timed. With few keys some partitions get none at all.
+func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int) error {
+	ctx, cancel := context.WithTimeout(ctx, leadersWithin)
+	defer cancel()
+	defer context.AfterFunc(ctx, s.abort)() // frees a send that waits for the window
+	most := uint64(32 * partitions)
+	if s.bound.messages > 0 {
+		most = min(most, s.bound.messages/10)
+	}
+	for n, left := uint64(0), partitions; n < most && left > 0; {
+		round := min(uint64(partitions), most-n)
+		for range round {
+			now := s.pace.now()
+			senders[n%s.shards].send(n, now, now, false, int32(n%uint64(partitions)))
+			n++
+		}
+		if err := s.client.Flush(ctx); err != nil {
+			return fmt.Errorf("warm-up: topic %s does not acknowledge: %w", s.topic, context.Cause(ctx))
+		}
+		s.warm = n
+		if err := s.rec.failure(); err != nil {
+			return fmt.Errorf("warm-up: topic %s: %w", s.topic, err)
+		}
+		left = partitions - s.rec.warmPartitions()
+	}
+	for _, snd := range senders {
+		snd.blocked, snd.last = 0, 0
+	}
+	s.pace.start = time.Now()
+	return nil
+}

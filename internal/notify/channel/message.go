@@ -1,0 +1,61 @@
+package channel
+
+import (
+	"strings"
+
+	"weir/internal/outcome"
+)
+
+// A Message says what became of a run, in words for business people. All texts are raw: each channel escapes for its own
+// format.
+type Message struct {
+	EventID  string `json:"event_id"`
+	Key      string `json:"key"`      // of the thing that is told about: unit/job/date or unit/job/run
+	Revision int    `json:"revision"` // 1, 2, … within the key
+	Incident string `json:"incident,omitempty"`
+
+	Symbol  string   `json:"symbol"`          // ✅: never alone
+	Word    string   `json:"word"`            // READY
+	Subject string   `json:"subject"`         // Daily card settlements for Fri 20 Nov 2026
+	Verdict string   `json:"verdict"`         // usable
+	Lines   []string `json:"lines,omitempty"` // when, how long, what is still valid
+	Why     string   `json:"why,omitempty"`   // may come from an error message: never trust it
+	Rows    string   `json:"rows,omitempty"`
+	Todo    string   `json:"todo"`
+	Ask     string   `json:"ask,omitempty"` // whom, as written in units.yaml
+	Footer  string   `json:"footer"`        // the technical line
+	Reply   string   `json:"reply"`         // one line for the thread
+
+	Severity string          `json:"severity"`
+	Previous outcome.State   `json:"previous,omitempty"` // what was told before
+	LastGood string          `json:"last_good,omitempty"`
+	Outcome  outcome.Outcome `json:"outcome"` // for machines
+}
+
+// First is the line that says it all: what, for which date, is it usable.
+func (m Message) First() string {
+	return m.Symbol + " " + m.Word + "  " + m.Subject + ": " + m.Verdict
+}
+
+// Short is what screen readers and lock screens show.
+func (m Message) Short() string { return m.First() + ". What to do: " + m.Todo }
+
+// Text is the whole message as plain text.
+func (m Message) Text() string {
+	var b strings.Builder
+	line := func(label, s string) {
+		if s != "" {
+			b.WriteString(label + s + "\n")
+		}
+	}
+	line("", m.First())
+	for _, l := range m.Lines {
+		line("", l)
+	}
+	line("Why: ", m.Why)
+	line("", m.Rows)
+	line("What to do: ", m.Todo)
+	line("Ask: ", m.Ask)
+	line("", m.Footer)
+	return b.String()
+}

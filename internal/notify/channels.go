@@ -1,0 +1,93 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"weir/internal/notify/channel"
+	"weir/internal/notify/console"
+	"weir/internal/notify/slack"
+	"weir/internal/notify/sns"
+)
+
+// slackPace is what Slack allows: about one message per second and channel.
+const slackPace = time.Second
+
+// openChannels makes the channels of units.yaml. A new kind of channel is a folder beside slack, a field of ChannelCfg and
+// a case here.
+func (s *Service) openChannels() {
+	s.channels = map[string]channel.Channel{}
+	s.pace = map[string]time.Duration{}
+	for name, c := range s.units.Channels {
+		switch {
+		case c.Console != nil:
+			s.channels[name] = console.New(s.console(c.Console))
+		case c.Slack != nil:
+			token := c.Slack.Token
+			s.channels[name] = slack.New(slack.Config{Channel: c.Slack.Channel, URL: c.Slack.URL,
+				Token: func() (string, error) { return token.reveal(s.opt.Getenv) }})
+			s.pace[name] = slackPace
+			if c.Slack.Pace != nil {
+				s.pace[name] = time.Duration(*c.Slack.Pace)
+			}
+		case c.SNS != nil:
+			s.channels[name] = sns.New(sns.Config{Topic: c.SNS.Topic, Format: c.SNS.Format, Endpoint: c.SNS.Endpoint})
+		}
+	}
+	for name, c := range s.opt.Extra {
+		s.channels[name] = c
+	}
+}
+
+func (s *Service) console(c *ConsoleCfg) console.Config {
+	out := console.Config{Path: c.Path}
+	switch c.Path {
+	case "stdout":
+		return console.Config{Stream: orDiscard(s.opt.Stdout)}
+	case "stderr":
+		return console.Config{Stream: orDiscard(s.opt.Stderr)}
+	}
+	if !filepath.IsAbs(out.Path) {
+		out.Path = filepath.Join(s.opt.Home, out.Path)
+	}
+	if c.Echo {
+		out.Stream = s.opt.Stderr
+	}
+	return out
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+func (s *Service) budget() time.Duration {
+	return cmp.Or(time.Duration(s.units.Defaults.Retry.Budget), 24*time.Hour)
+}
+
+func (s *Service) maxWait() time.Duration {
+	return cmp.Or(time.Duration(s.units.Defaults.Retry.MaxWait), 5*time.Minute)
+}
+
+func (s *Service) maxTries() int { return cmp.Or(s.units.Defaults.Retry.Tries, 40) }
+
+// backoff is the wait before the next try after n failed ones: full jitter, so that senders do not come back together.
+func (s *Service) backoff(n int) time.Duration {
+	most := s.maxWait()
+	if d := s.opt.FirstWait << min(n, 20); d < most {
+		most = d
+	}
+	return jitter(most)
+}
+
+func (s *Service) channel(name string) (channel.Channel, error) {
+	if c, ok := s.channels[name]; ok {
+		return c, nil
+	}
+	return nil, fmt.Errorf("channel %s is not in units.yaml", name)
+}

@@ -1,0 +1,58 @@
+package notify
+
+import (
+	"fmt"
+
+	"weir/internal/notify/channel"
+	"weir/internal/outcome"
+)
+
+// Notices are what notify itself has to tell: a channel is blocked, a message could not be delivered. They are outcomes like
+// others, so that they are as durable, but go to the fallback channels and never cause notices of their own.
+const (
+	kindChannel = "notify.channel" // Job is the channel
+	kindDead    = "notify.message" // Job is the channel, Title what the message was about
+)
+
+func isNotice(o outcome.Outcome) bool { return o.Kind == kindChannel || o.Kind == kindDead }
+
+// notice replaces the words for data by words for messages.
+func (t telling) notice(m *channel.Message) {
+	o := t.Outcome
+	m.Lines, m.Rows, m.Ask = nil, "", t.Ask
+	m.Footer = fmt.Sprintf("weir notify · channel %s · %s · %s", o.Job, t.clock(o.When()), t.Zone)
+	switch {
+	case o.Kind == kindDead:
+		m.Symbol, m.Word, m.Verdict = "✖", "NOT DELIVERED", "its readers do not know"
+		m.Subject = "Message to channel " + o.Job + " about " + o.Title
+		m.Todo = "tell them by other means; `notify explain " + o.LogRef + "` shows each try."
+	case o.State == outcome.Failed:
+		m.Symbol, m.Word, m.Verdict = "✖", "BLOCKED", "messages wait there"
+		m.Subject = "Channel " + o.Job
+		m.Todo = "mend it (" + advice(o.Cause.Code) + "); the messages that wait leave by themselves."
+	default:
+		m.Symbol, m.Word, m.Verdict = "✅", "WORKS AGAIN", "messages leave"
+		m.Subject = "Channel " + o.Job
+		m.Todo = "nothing."
+	}
+	m.Reply = m.First()
+}
+
+// advice says how to mend a blocked channel.
+func advice(code string) string {
+	switch code {
+	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "no_token":
+		return "put a valid token where units.yaml points to"
+	case "not_in_channel":
+		return "invite the app to the channel"
+	case "channel_not_found", "is_archived":
+		return "name a channel that exists in units.yaml"
+	case "missing_scope":
+		return "give the app the scopes chat:write and channels:history"
+	case "AuthorizationError", "no_credentials", "InvalidClientTokenId", "NotFound":
+		return "check the topic's ARN, its policy and the AWS credentials"
+	case "not_writable", "write_failed":
+		return "make the file's directory writable"
+	}
+	return "see the reason above"
+}

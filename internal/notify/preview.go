@@ -1,0 +1,87 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"weir/internal/notify/channel"
+	"weir/internal/notify/slack"
+	"weir/internal/notify/sns"
+	"weir/internal/outcome"
+)
+
+// Formats of Preview.
+func Formats() []string { return []string{"text", "slack", "sns"} }
+
+// Preview shows the message about an outcome without an outbox: as text, as what Slack gets, or as what SNS gets.
+func Preview(u Units, o outcome.Outcome, as string) (string, error) {
+	s, err := plan(u)
+	if err != nil {
+		return "", err
+	}
+	return s.Preview(o, as)
+}
+
+// Preview shows the message about an outcome without sending it.
+func (s *Service) Preview(o outcome.Outcome, as string) (string, error) {
+	p, err := s.post(o)
+	if err != nil {
+		return "", err
+	}
+	var v any
+	switch as {
+	case "", "text":
+		return p.Message.Text(), nil
+	case "slack":
+		v = slack.Preview(p)
+	case "sns":
+		v = sns.Preview(p)
+	default:
+		return "", fmt.Errorf("preview as %q: one of %v", as, Formats())
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	return string(b) + "\n", err
+}
+
+func (s *Service) post(o outcome.Outcome) (channel.Post, error) {
+	o = o.Scrubbed()
+	if err := o.Validate(); err != nil {
+		return channel.Post{}, err
+	}
+	o.Unit = s.rules.unitOf(o)
+	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zone, Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
+	return channel.Post{ID: t.EventID + ".root", Group: o.Unit + "/" + o.Job, Message: t.message()}, nil
+}
+
+// Try sends a test message to one channel at once, past the outbox, and says what the channel said.
+func (s *Service) Try(ctx context.Context, name string) (channel.Receipt, error) {
+	c, err := s.channel(name)
+	if err != nil {
+		return channel.Receipt{}, err
+	}
+	now := time.Now()
+	p, err := s.post(outcome.Outcome{
+		RunID: fmt.Sprintf("test-%d", now.UnixMilli()), Job: "test", Title: "A test message of weir notify", State: outcome.Ready, At: now,
+		Todo: "nothing; this only shows that channel " + name + " works.",
+	})
+	if err != nil {
+		return channel.Receipt{}, err
+	}
+	call, stop := context.WithTimeout(ctx, s.opt.CallTimeout)
+	defer stop()
+	r, err := c.Send(call, p)
+	if err != nil {
+		return r, fmt.Errorf("channel %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// Advice says how to mend a channel that answered with this error; empty if that is not known.
+func Advice(err error) string {
+	if f := channel.Classify(err); f.Class == channel.Blocked {
+		return advice(f.Code)
+	}
+	return ""
+}

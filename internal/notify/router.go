@@ -1,0 +1,230 @@
+package notify
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"weir/internal/db"
+	"weir/internal/notify/channel"
+	"weir/internal/outcome"
+)
+
+// routeNext routes the oldest accepted event: it decides who is told and writes the deliveries down, in one transaction.
+// Only the lease's holder does so, in the order of acceptance.
+func (s *Service) routeNext(ctx context.Context) (did bool, err error) {
+	var some bool // most polls find nothing, and need no lock for that
+	if err := s.db.Read().QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM event WHERE phase = 'accepted')").Scan(&some); err != nil || !some {
+		return false, err
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		did = false // Write may call again
+		if _, err := s.holds(ctx, tx); err != nil {
+			return err
+		}
+		var id, doc string
+		err := tx.QueryRowContext(ctx, "SELECT id, doc FROM event WHERE phase = 'accepted' ORDER BY seq LIMIT 1").Scan(&id, &doc)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		did = true
+		var o outcome.Outcome
+		if err := json.Unmarshal([]byte(doc), &o); err != nil {
+			return fmt.Errorf("event %s: %w", id, err)
+		}
+		return s.routeEvent(ctx, tx, id, o)
+	})
+	return did, err
+}
+
+func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outcome.Outcome) error {
+	o.Unit = s.rules.unitOf(o)
+	st, err := loadStory(ctx, tx, o)
+	if err != nil {
+		return err
+	}
+	if reason := st.stale(o); reason != "" {
+		d := []Decision{{Path: "order", Action: "suppressed", Reason: reason}}
+		return s.routed(ctx, tx, id, st.Key, o, channel.Message{}, d)
+	}
+	before := st.State
+	if o.State == outcome.Ready && st.broken() {
+		o.State = outcome.Recovered // what was told as failed is told as mended
+	}
+	since := st.Broken
+	st.advance(o)
+	t := telling{
+		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Zone: s.zone,
+		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(),
+	}
+	if t.LastGood, err = lastGood(ctx, tx, o); err != nil {
+		return err
+	}
+	m := t.message()
+	targets, decisions := s.rules.route(o)
+	targets, decisions, err = s.follow(ctx, tx, st.Key, o, targets, decisions)
+	if err != nil {
+		return err
+	}
+	for _, to := range targets {
+		if err := s.deliver(ctx, tx, id, st.Key, o, to); err != nil {
+			return err
+		}
+	}
+	if err := st.save(ctx, tx, o); err != nil {
+		return err
+	}
+	return s.routed(ctx, tx, id, st.Key, o, m, decisions)
+}
+
+// template is the unit's own words over the default's.
+func (s *Service) template(unit string) Template {
+	t, d := s.units.Templates[unit], s.units.Templates["default"]
+	over := func(a, b Words) Words {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	return Template{Title: over(t.Title, d.Title), Why: over(t.Why, d.Why), Todo: over(t.Todo, d.Todo), Footer: over(t.Footer, d.Footer)}
+}
+
+// routed closes the routing of an event.
+func (s *Service) routed(ctx context.Context, tx *sql.Tx, id, key string, o outcome.Outcome, m channel.Message, decisions []Decision) error {
+	view, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	good := ""
+	if o.State.Good() {
+		good = o.BusinessDate()
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE event SET phase = 'routed', key = ?, unit = ?, state = ?, good_day = ?, view = ? WHERE id = ?",
+		key, o.Unit, o.State, good, string(view), id); err != nil {
+		return err
+	}
+	for i, d := range decisions {
+		doc, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO decision (event_id, n, doc) VALUES (?, ?, ?)", id, i+1, string(doc)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastGood is the newest business date before this one whose data could be used.
+func lastGood(ctx context.Context, tx *sql.Tx, o outcome.Outcome) (time.Time, error) {
+	if o.State != outcome.Failed || o.BusinessDate() == "" {
+		return time.Time{}, nil
+	}
+	var day sql.NullString
+	if err := tx.QueryRowContext(ctx, "SELECT max(good_day) FROM event WHERE unit = ? AND job = ? AND good_day <> '' AND good_day < ?", o.Unit, o.Job, o.BusinessDate()).Scan(&day); err != nil || !day.Valid {
+		return time.Time{}, err
+	}
+	return time.Parse(time.DateOnly, day.String)
+}
+
+// follow adds the channels that must hear of this because of what they were told before, whatever the routes say: a message
+// that stands there must not go stale, and who was told of a failure is told of its end.
+func (s *Service) follow(ctx context.Context, tx *sql.Tx, key string, o outcome.Outcome, targets []target, decisions []Decision) ([]target, []Decision, error) {
+	if isNotice(o) {
+		return targets, decisions, nil
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(e.state IN ('failed', 'cancelled')) FROM delivery d JOIN event e ON e.id = d.event_id
+		WHERE d.key = ? AND d.part = 'root' AND d.state NOT IN ('superseded', 'suppressed', 'dead') GROUP BY d.channel ORDER BY d.channel`, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var bad bool
+		if err := rows.Scan(&name, &bad); err != nil {
+			return nil, nil, err
+		}
+		has := false
+		for _, t := range targets {
+			has = has || t.channel == name
+		}
+		_, edits := s.channels[name].(channel.Editor)
+		if has || !edits && !(bad && o.State == outcome.Recovered) {
+			continue
+		}
+		why := "its message stands there already"
+		if !edits {
+			why = "it was told of the failure"
+		}
+		targets = append(targets, target{channel: name})
+		decisions = append(decisions, Decision{Path: "follow", Action: "sent to", Channel: name, Reason: why})
+	}
+	return targets, decisions, rows.Err()
+}
+
+// runningEvery is the shortest time between two edits that only show progress.
+const runningEvery = 15 * time.Second
+
+// deliver writes down what a channel gets: the message itself and, where an edit would tell nobody, a reply in its thread.
+func (s *Service) deliver(ctx context.Context, tx *sql.Tx, event, key string, o outcome.Outcome, to target) error {
+	now := time.Now()
+	at := now
+	// What has not left yet and need not be told is overtaken. A failure or a recovery is told even so.
+	if _, err := tx.ExecContext(ctx, `UPDATE delivery SET state = 'superseded', reason = ? WHERE key = ? AND channel = ? AND must_tell = 0 AND state IN ('ready', 'retry')`,
+		"a newer state came before it could leave", key, to.channel); err != nil {
+		return err
+	}
+	if o.State == outcome.Running {
+		var last int64
+		err := tx.QueryRowContext(ctx, "SELECT at FROM message WHERE key = ? AND channel = ?", key, to.channel).Scan(&last)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if soonest := db.Time(last).Add(runningEvery); last > 0 && soonest.After(now) {
+			at = soonest
+		}
+	}
+	c := changeOf(o)
+	mention := to.mention
+	if !c.ping {
+		mention = ""
+	}
+	insert := func(part string, loud bool) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO delivery (event_id, key, channel, part, state, must_tell, loud, mention, created, next_at, budget)
+			VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			event, key, to.channel, part, c.mustTell, loud, mention, now.UnixMicro(), at.UnixMicro(), now.Add(s.budget()).UnixMicro())
+		return err
+	}
+	if err := insert("root", false); err != nil {
+		return err
+	}
+	if _, edits := s.channels[to.channel].(channel.Editor); !edits || !c.reply {
+		return nil
+	}
+	return insert("reply", c.loud)
+}
+
+// change is what a new state asks for beyond the message itself.
+type change struct{ mustTell, reply, loud, ping bool }
+
+func changeOf(o outcome.Outcome) change {
+	switch o.State {
+	case outcome.Failed:
+		heal := healing(o)
+		return change{mustTell: true, reply: true, loud: !heal, ping: !heal}
+	case outcome.Recovered:
+		return change{mustTell: true, reply: true, loud: true}
+	case outcome.Warning:
+		return change{reply: true}
+	case outcome.Cancelled:
+		return change{mustTell: true, reply: true}
+	}
+	return change{}
+}

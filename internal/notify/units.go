@@ -1,0 +1,238 @@
+package notify
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"weir/internal/config"
+	"weir/internal/notify/sns"
+)
+
+// Units is units.yaml: which business unit is told what, where, in which words.
+type Units struct {
+	Version   int                   `yaml:"version" jsonschema:"description=Version of this format: 1,required"`
+	Defaults  Defaults              `yaml:"defaults" jsonschema:"description=What holds unless a channel says otherwise"`
+	Channels  map[string]ChannelCfg `yaml:"channels" jsonschema:"description=Where messages can go to, by name"`
+	Units     map[string]UnitCfg    `yaml:"units" jsonschema:"description=Business units by their short name"`
+	Routes    []Route               `yaml:"routes" jsonschema:"description=The first route that matches wins"`
+	Default   []string              `yaml:"default" jsonschema:"description=Channels for what no route matches: nothing may vanish,required"`
+	Fallback  []string              `yaml:"fallback" jsonschema:"description=Channels that are told when another one is blocked or a message could not be delivered"`
+	Templates map[string]Template   `yaml:"templates" jsonschema:"description=Words of a unit's own"`
+	Tests     []Test                `yaml:"tests" jsonschema:"description=Run by notify check"`
+
+	// The rest of the format. It is refused by name, so that nobody believes it to be in force.
+	Expect      any `yaml:"expect" jsonschema:"-"`
+	Fold        any `yaml:"fold" jsonschema:"-"`
+	SilencesMax any `yaml:"silences_max" jsonschema:"-"`
+}
+
+// Defaults hold unless a channel says otherwise.
+type Defaults struct {
+	Timezone  string `yaml:"timezone" jsonschema:"description=Zone of the times in messages; UTC if empty"`
+	Language  string `yaml:"language" jsonschema:"description=en"`
+	OnUnknown string `yaml:"on_unknown" jsonschema:"description=When it cannot be found out whether a message has arrived: resend or hold. Empty: resend bad news; hold good news"`
+	Retry     Retry  `yaml:"retry" jsonschema:"description=How long a refused message is tried again"`
+}
+
+// Retry bounds the tries of one message. Times during which its channel is blocked do not count.
+type Retry struct {
+	Budget  config.Duration `yaml:"budget" jsonschema:"description=Then the message is dead and the fallback is told; 24h if empty"`
+	MaxWait config.Duration `yaml:"max_wait" jsonschema:"description=The longest wait between two tries; 5m if empty"`
+	Tries   int             `yaml:"tries" jsonschema:"description=40 if empty"`
+}
+
+// ChannelCfg is one channel: exactly one of its kinds is set.
+type ChannelCfg struct {
+	Console *ConsoleCfg `yaml:"console" jsonschema:"description=A file or the terminal"`
+	Slack   *SlackCfg   `yaml:"slack" jsonschema:"description=A Slack channel"`
+	SNS     *SNSCfg     `yaml:"sns" jsonschema:"description=An Amazon SNS topic"`
+}
+
+// ConsoleCfg is a file to which each message is added.
+type ConsoleCfg struct {
+	Path string `yaml:"path" jsonschema:"description=A file below the home or stdout or stderr,required"`
+	Echo bool   `yaml:"echo" jsonschema:"description=Also to stderr"`
+}
+
+// SlackCfg is a Slack channel.
+type SlackCfg struct {
+	Channel string           `yaml:"channel" jsonschema:"description=Its id (C0…): names can change,required"`
+	Token   Ref              `yaml:"token" jsonschema:"description=Where the bot token is: env:NAME or file:PATH,required"`
+	URL     string           `yaml:"url" jsonschema:"description=Address of the API; Slack's if empty"`
+	Pace    *config.Duration `yaml:"pace" jsonschema:"description=The shortest time between two calls; 1s if empty: that is what Slack allows"`
+}
+
+// SNSCfg is a topic.
+type SNSCfg struct {
+	Topic    string `yaml:"topic" jsonschema:"description=Its ARN,required"`
+	Format   string `yaml:"format" jsonschema:"description=cloudevents (for programs; the default) or text (for mail)"`
+	Endpoint string `yaml:"endpoint" jsonschema:"description=Address of the service; AWS's own if empty"`
+}
+
+// UnitCfg is a business unit.
+type UnitCfg struct {
+	Title string   `yaml:"title" jsonschema:"description=Its full name"`
+	Jobs  []string `yaml:"jobs" jsonschema:"description=Jobs that belong to it (names or globs) where the job does not name its unit itself"`
+	Ask   string   `yaml:"ask" jsonschema:"description=Whom its people ask"`
+
+	Calendar any `yaml:"calendar" jsonschema:"-"`
+	Quiet    any `yaml:"quiet" jsonschema:"-"`
+	Digest   any `yaml:"digest" jsonschema:"-"`
+}
+
+// A Route sends matching events to channels. A child that matches replaces its parent's channels.
+type Route struct {
+	When    string   `yaml:"when" jsonschema:"description=unit = \"FIN\" and state in [\"failed\"]; empty matches all"`
+	To      []string `yaml:"to" jsonschema:"description=Channels"`
+	Mention string   `yaml:"mention" jsonschema:"description=Who is pinged on bad news: a Slack id (U… S…) or @here"`
+	Also    bool     `yaml:"also" jsonschema:"description=After a match go on with the next route"`
+	Routes  []Route  `yaml:"routes" jsonschema:"description=Finer routes; the first that matches wins"`
+}
+
+// A Test is an event and where it must go.
+type Test struct {
+	Event  map[string]any `yaml:"event" jsonschema:"description=Fields of an event,required"`
+	Expect []string       `yaml:"expect" jsonschema:"description=The channels; in any order,required"`
+}
+
+// DefaultUnits sends everything to a file in the home, and to stderr.
+func DefaultUnits() Units {
+	return Units{
+		Version:  1,
+		Channels: map[string]ChannelCfg{"console": {Console: &ConsoleCfg{Path: "notifications.txt", Echo: true}}},
+		Default:  []string{"console"}, Fallback: []string{"console"},
+	}
+}
+
+// Validate says what is wrong, each with its place.
+func (u Units) Validate() []config.Invalid {
+	var bad []config.Invalid
+	no := func(path, format string, args ...any) {
+		bad = append(bad, config.Invalid{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	later := func(path string, v any, what string) {
+		if v != nil {
+			no(path, "%s: this version of weir has none yet; remove it", what)
+		}
+	}
+	if u.Version != 1 {
+		no("version", "version %d is unknown; write 1", u.Version)
+	}
+	u.Defaults.validate(no)
+	for _, name := range slices.Sorted(maps.Keys(u.Channels)) {
+		u.Channels[name].validate("channels."+name, no)
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Units)) {
+		c := u.Units[name]
+		later("units."+name+".calendar", c.Calendar, "calendars")
+		later("units."+name+".quiet", c.Quiet, "quiet hours")
+		later("units."+name+".digest", c.Digest, "digests")
+		for i, g := range c.Jobs {
+			if _, err := filepath.Match(g, ""); err != nil {
+				no(fmt.Sprintf("units.%s.jobs[%d]", name, i), "%q is no glob; write a name or gl_*", g)
+			}
+		}
+	}
+	later("expect", u.Expect, "expectations")
+	later("fold", u.Fold, "folding")
+	later("silences_max", u.SilencesMax, "silences")
+	u.validateRoutes("routes", u.Routes, no)
+	if len(u.Default) == 0 {
+		no("default", "name at least one channel: what no route matches must not vanish")
+	}
+	u.known("default", u.Default, no)
+	u.known("fallback", u.Fallback, no)
+	for _, name := range slices.Sorted(maps.Keys(u.Templates)) {
+		if _, ok := u.Units[name]; !ok && name != "default" {
+			no("templates."+name, "there is no unit %q%s", name, didYouMean(name, slices.Sorted(maps.Keys(u.Units))))
+		}
+		u.Templates[name].validate("templates."+name, name == "default", no)
+	}
+	for i, t := range u.Tests {
+		u.known(fmt.Sprintf("tests[%d].expect", i), t.Expect, no)
+		if err := t.check(); err != nil {
+			no(fmt.Sprintf("tests[%d].event", i), "%v", err)
+		}
+	}
+	return bad
+}
+
+type complain func(path, format string, args ...any)
+
+func (d Defaults) validate(no complain) {
+	if _, err := time.LoadLocation(d.Timezone); err != nil {
+		no("defaults.timezone", "%q is no time zone; write one like Europe/Berlin", d.Timezone)
+	}
+	if d.Language != "" && d.Language != "en" {
+		no("defaults.language", "%q is not there yet; write en", d.Language)
+	}
+	if d.OnUnknown != "" && d.OnUnknown != resend && d.OnUnknown != hold {
+		no("defaults.on_unknown", "%q is unknown; write resend or hold", d.OnUnknown)
+	}
+	for name, v := range map[string]int64{"budget": int64(d.Retry.Budget), "max_wait": int64(d.Retry.MaxWait), "tries": int64(d.Retry.Tries)} {
+		if v < 0 {
+			no("defaults.retry."+name, "must not be negative")
+		}
+	}
+}
+
+func (c ChannelCfg) validate(path string, no complain) {
+	n := 0
+	if k := c.Console; k != nil {
+		n++
+		if k.Path == "" {
+			no(path+".console", "path is missing: a file, stdout or stderr")
+		}
+	}
+	if k := c.Slack; k != nil {
+		n++
+		if k.Channel == "" {
+			no(path+".slack", "channel is missing: the id of a Slack channel, like C0FINDAILY")
+		}
+		if err := k.Token.validate(); err != nil {
+			no(path+".slack.token", "%v", err)
+		}
+	}
+	if k := c.SNS; k != nil {
+		n++
+		if !sns.ValidTopic(k.Topic) {
+			no(path+".sns.topic", "%q is no ARN of a topic; write arn:aws:sns:REGION:ACCOUNT:NAME", k.Topic)
+		}
+		switch k.Format {
+		case "", sns.CloudEvents, sns.Text:
+		case "aws-chat":
+			no(path+".sns.format", "aws-chat: this version of weir has none yet; write cloudevents or text")
+		default:
+			no(path+".sns.format", "%q is unknown; write cloudevents or text", k.Format)
+		}
+	}
+	if n != 1 {
+		no(path, "must have exactly one of console, slack, sns")
+	}
+}
+
+func (u Units) validateRoutes(path string, routes []Route, no complain) {
+	for i, r := range routes {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if _, err := parseExpr(r.When); err != nil {
+			no(at+".when", "%v", err)
+		}
+		if len(r.To) == 0 && len(r.Routes) == 0 {
+			no(at, "to is missing: name at least one channel")
+		}
+		u.known(at+".to", r.To, no)
+		u.validateRoutes(at+".routes", r.Routes, no)
+	}
+}
+
+// known complains about channels that are not there.
+func (u Units) known(path string, channels []string, no complain) {
+	for i, c := range channels {
+		if _, ok := u.Channels[c]; !ok {
+			no(fmt.Sprintf("%s[%d]", path, i), "there is no channel %q%s", c, didYouMean(c, slices.Sorted(maps.Keys(u.Channels))))
+		}
+	}
+}

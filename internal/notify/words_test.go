@@ -1,0 +1,81 @@
+package notify
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/outcome"
+)
+
+func TestMessages(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(o outcome.Outcome, change func(*telling)) string {
+		tl := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: berlin, Ask: "@data-payments"}
+		if change != nil {
+			change(&tl)
+		}
+		m := tl.message()
+		return m.Text() + "thread: " + m.Reply + "\n\n"
+	}
+	var b strings.Builder
+	b.WriteString(tell(settlements(outcome.Running, nil), nil))
+	b.WriteString(tell(settlements(outcome.Ready, nil), nil))
+	b.WriteString(tell(settlements(outcome.Warning, func(o *outcome.Outcome) {
+		o.Rejected, o.Filtered, o.Cause.Text = 210000, 1500, "more rows were rejected than usual"
+	}), nil))
+	b.WriteString(tell(settlements(outcome.Failed, nil), func(t *telling) {
+		t.LastGood = time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)
+		t.Template = Template{Todo: Words{"failed": "Do not send the morning report. Ask the acquirer for a new file of {date}."}}
+	}))
+	b.WriteString(tell(settlements(outcome.Failed, func(o *outcome.Outcome) {
+		o.Attempt, o.Cause.Retryable, o.LogRef = 1, true, "s3://logs/01JD7Q"
+	}), nil))
+	b.WriteString(tell(settlements(outcome.Recovered, func(o *outcome.Outcome) { o.At = o.Ended.Add(83 * time.Minute) }), func(t *telling) {
+		t.Since = t.Outcome.Ended.Add(5 * time.Minute)
+	}))
+	b.WriteString(tell(settlements(outcome.Cancelled, nil), nil))
+	b.WriteString(tell(settlements(outcome.Ready, func(o *outcome.Outcome) { // an ingest run without a date
+		o.Kind, o.Title, o.Interval, o.MaxAttempts, o.Rejected, o.RowsOut = "ingest", "Card transactions", outcome.Interval{}, 0, 0, o.RowsIn
+	}), nil))
+	b.WriteString(tell(settlements(outcome.Failed, func(o *outcome.Outcome) { // an hour, an error like drivers write them
+		o.Kind, o.Interval.End = "ingest", o.Interval.Start.Add(time.Hour)
+		o.Cause.Text = "dial tcp 10.0.0.1:5432:\n\tconnection refused\n" + strings.Repeat("x", 600)
+	}), nil))
+	golden(t, "messages", b.String())
+}
+
+func TestWordsForFigures(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 4182331: "4,182,331", -12345: "-12,345"} {
+		if got := number(n); got != want {
+			t.Errorf("number(%d) = %s", n, got)
+		}
+	}
+	for share, want := range map[float64]string{0.000005: "0.0005 %", 0.05: "5 %", 0.0502: "5 %", 0.001: "0.1 %", 1: "100 %", 0: "0 %"} {
+		if got := percent(share); got != want {
+			t.Errorf("percent(%v) = %s, want %s", share, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{78 * time.Minute: "1 h 18 min", 22 * time.Minute: "22 min", 4 * time.Second: "4 s", 0: "less than a second", 100 * time.Hour: "4 days"} {
+		if got := duration(d); got != want {
+			t.Errorf("duration(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	at := func(h int) time.Time { return time.Date(2026, 11, 20, h, 0, 0, 0, time.UTC) }
+	for want, i := range map[string]outcome.Interval{
+		"FIN/j/2026-11-20":             {Start: at(0), End: at(24)},
+		"FIN/j/2026-11-20T14:00":       {Start: at(14), End: at(15)},
+		"FIN/j/2026-11-20..2026-11-27": {Start: at(0), End: at(7 * 24)},
+		"FIN/j/r1":                     {},
+	} {
+		if got := keyOf(outcome.Outcome{Unit: "FIN", Job: "j", RunID: "r1", Interval: i}); got != want {
+			t.Errorf("key %s, want %s", got, want)
+		}
+	}
+}

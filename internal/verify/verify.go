@@ -1,0 +1,164 @@
+// Package verify proves from a table what became of the messages of a load run.
+//
+// Start with [Run]: it reads every row of the table, and of its quarantine, and compares them with the generator's claim.
+//
+// # Promises
+//
+// A message that the broker acknowledged and that is neither in the table nor in the quarantine is lost; one that is there more
+// than once is doubled; one that stands behind a later message of the same sender in its partition is reordered; one whose
+// columns are not what its number decides is altered. The first of each kind are named with topic, partition and offset.
+// Messages whose sending has no known outcome are never called lost.
+//
+// Memory is one bit for each message of the run and the buffers of the workers.
+package verify
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"weir/internal/lake"
+)
+
+// A Claim is what the generator says it has sent.
+type Claim struct {
+	Run    string // ULID, as it stands in the rows
+	Shards []Shard
+	Final  bool            // the run ended in order: nothing was sent beyond the shards' Sent
+	Schema string          // Avro, that the values were written with
+	Ends   map[int32]int64 // first offset behind the last acknowledged message, per partition; nil: not known
+	// NewContent gives a function that appends the datum of a message. It is called once for each worker.
+	NewContent func() func(b []byte, shard int32, seq uint64) []byte
+}
+
+// A Shard is one sender's part of the claim.
+type Shard struct {
+	Sent     uint64                // seqs below have been sent
+	Reserved uint64                // seqs from here on have certainly not been sent
+	Acked    func(seq uint64) bool // the broker has it
+}
+
+// A Table is what verify needs of a lake table.
+type Table interface {
+	Schema() *arrow.Schema
+	Plan(context.Context) (lake.Plan, error)
+	Scan(context.Context, lake.Plan) iter.Seq2[lake.Chunk, error]
+	Snapshots() []lake.SnapshotInfo
+}
+
+// Options of a proof.
+type Options struct {
+	Claim      Claim
+	Table      Table
+	Quarantine Table // nil: there is none
+	// Readable is when readers could first see a snapshot; where it does not know, or is nil, the snapshot's own time counts.
+	Readable func(snapshot int64) (time.Time, bool)
+	Workers  int // 0: one for each processor, at most 4
+}
+
+// A Result is the proof. The keys up to quarantined are a contract with scripts.
+type Result struct {
+	Run         string `json:"run"`
+	Sent        int64  `json:"sent"`
+	Rows        int64  `json:"rows"` // of this run in the table
+	Lost        int64  `json:"lost"`
+	Doubled     int64  `json:"doubled"`
+	Reordered   int64  `json:"reordered"`
+	Altered     int64  `json:"altered"`
+	Quarantined int64  `json:"quarantined"`
+
+	Unknown        int64      `json:"unknown"` // sending has no known outcome, and they are not there
+	Others         int64      `json:"other_rows"`
+	Drained        bool       `json:"drained"` // the table has reached the last acknowledged message of each partition
+	OrderUnchecked int64      `json:"order_unchecked,omitempty"`
+	ReadableP50    float64    `json:"readable_p50_ms"` // from the intended send to the readable row
+	ReadableP99    float64    `json:"readable_p99_ms"`
+	ReadableMax    float64    `json:"readable_max_ms"`
+	ReadableRows   int64      `json:"readable_rows"` // rows whose age is known: compaction hides it
+	Snapshot       int64      `json:"snapshot"`
+	Files          int        `json:"files"`
+	Seconds        float64    `json:"seconds"`
+	Evidence       []Evidence `json:"evidence,omitempty"`
+}
+
+// Good reports that the proof holds.
+func (r *Result) Good() bool {
+	return r.Lost == 0 && r.Doubled == 0 && r.Reordered == 0 && r.Altered == 0 && r.OrderUnchecked == 0
+}
+
+// Run reads the table and proves. The error is about reading; what is wrong with the rows is in the result.
+func Run(ctx context.Context, o Options) (Result, error) {
+	start := time.Now()
+	if o.Workers == 0 {
+		o.Workers = min(4, runtime.GOMAXPROCS(0))
+	}
+	p, err := newProof(o)
+	if err != nil {
+		return Result{}, err
+	}
+	// The table first: a refused message is in the quarantine before the table's cursor moves past it.
+	plan, err := p.scan(ctx, o.Table, func(w *worker, c lake.Chunk) error { return w.rows(c) })
+	if err != nil {
+		return Result{}, fmt.Errorf("verify run %s: %w", o.Claim.Run, err)
+	}
+	if o.Quarantine != nil {
+		if _, err := p.scan(ctx, o.Quarantine, func(w *worker, c lake.Chunk) error { return w.refused(c) }); err != nil {
+			return Result{}, fmt.Errorf("verify run %s: quarantine: %w", o.Claim.Run, err)
+		}
+	}
+	if err := p.order(ctx, plan); err != nil {
+		return Result{}, fmt.Errorf("verify run %s: %w", o.Claim.Run, err)
+	}
+	r := p.result()
+	r.Snapshot, r.Files, r.Seconds = plan.Snapshot, len(plan.Files), time.Since(start).Seconds()
+	return r, nil
+}
+
+// scan reads a table with all workers, each file by one of them.
+func (p *proof) scan(ctx context.Context, t Table, look func(*worker, lake.Chunk) error) (lake.Plan, error) {
+	plan, err := t.Plan(ctx)
+	if err != nil {
+		return plan, err
+	}
+	return plan, p.each(ctx, t, plan, look)
+}
+
+func (p *proof) each(ctx context.Context, t Table, plan lake.Plan, look func(*worker, lake.Chunk) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	files := make(chan lake.PlannedFile)
+	var wg sync.WaitGroup
+	for _, w := range p.workers {
+		wg.Go(func() {
+			for f := range files {
+				one := plan
+				one.Files = []lake.PlannedFile{f}
+				for c, err := range t.Scan(ctx, one) {
+					if err == nil {
+						err = look(w, c)
+					}
+					if err != nil {
+						stop(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	for _, f := range plan.Files {
+		select {
+		case files <- f:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(files)
+	wg.Wait()
+	return context.Cause(ctx)
+}

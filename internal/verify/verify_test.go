@@ -1,0 +1,310 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"weir/internal/avro"
+	"weir/internal/lake"
+	"weir/internal/load"
+	"weir/internal/quarantine"
+)
+
+const (
+	run    = "01JDXQ3V6S9Q2J4W8Z5N7M1K0T"
+	shards = 3
+	each   = 400 // messages of a shard
+)
+
+var due = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// row is one row of the table, before it is written: what is damaged is damaged here.
+type row struct {
+	run       string
+	shard     int32
+	seq       int64
+	partition int32
+	offset    int64
+	content   int64 // seq whose content the row has
+}
+
+// sent is what a good run leaves: each sender in order, spread over two partitions.
+func sent() []row {
+	var all []row
+	next := [2]int64{}
+	for seq := range int64(each) {
+		for shard := range int32(shards) {
+			p := int32(seq+int64(shard)) % 2
+			all = append(all, row{run, shard, seq, p, next[p], seq})
+			next[p]++
+		}
+	}
+	return all
+}
+
+type memTable struct {
+	schema *arrow.Schema
+	files  [][]arrow.RecordBatch
+}
+
+func (t *memTable) Schema() *arrow.Schema { return t.schema }
+
+func (t *memTable) Plan(context.Context) (lake.Plan, error) {
+	p := lake.Plan{Snapshot: 1}
+	for i := range t.files {
+		p.Files = append(p.Files, lake.PlannedFile{File: lake.File{Path: fmt.Sprint(i)}, Snapshot: int64(1 + i)})
+	}
+	return p, nil
+}
+
+func (t *memTable) Scan(_ context.Context, p lake.Plan) iter.Seq2[lake.Chunk, error] {
+	return func(yield func(lake.Chunk, error) bool) {
+		for _, f := range p.Files {
+			var i int
+			if _, err := fmt.Sscan(f.Path, &i); err != nil {
+				yield(lake.Chunk{}, err)
+				return
+			}
+			for _, b := range t.files[i] {
+				if !yield(lake.Chunk{Batch: b, File: f}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t *memTable) Snapshots() []lake.SnapshotInfo {
+	var all []lake.SnapshotInfo
+	for i := range t.files {
+		all = append(all, lake.SnapshotInfo{ID: int64(1 + i), At: due.Add(time.Duration(1+i) * time.Second)})
+	}
+	return all
+}
+
+func generator(tb testing.TB) *load.Generator {
+	tb.Helper()
+	g, err := load.NewGenerator(load.Content{Seed: 5})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return g
+}
+
+func writer(tb testing.TB) func([]byte, int32, uint64) []byte {
+	w := generator(tb).Writer()
+	return func(b []byte, shard int32, seq uint64) []byte { return w.Append(b, seq*shards+uint64(shard)) }
+}
+
+// tableOf writes rows as ingest does: one batch for each file.
+func tableOf(tb testing.TB, files ...[]row) *memTable {
+	tb.Helper()
+	schema, err := avro.Parse(generator(tb).Schema())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	values, err := avro.ArrowSchema(schema)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	plan, err := avro.Compile(schema, values)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t := &memTable{schema: arrow.NewSchema(append(slices.Clone(values.Fields()), quarantine.Kafka, quarantine.Load), nil)}
+	content := writer(tb)
+	for _, rows := range files {
+		b, err := avro.NewBatch(values)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, r := range rows {
+			if err := b.Append(plan, content(nil, r.shard%shards, uint64(r.content))); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		t.files = append(t.files, []arrow.RecordBatch{array.NewRecordBatch(t.schema, append(b.Flush(), stampColumns(rows)...), int64(len(rows)))})
+	}
+	return t
+}
+
+func stampColumns(rows []row) []arrow.Array {
+	k := array.NewStructBuilder(memory.DefaultAllocator, quarantine.Kafka.Type.(*arrow.StructType))
+	l := array.NewStructBuilder(memory.DefaultAllocator, quarantine.Load.Type.(*arrow.StructType))
+	for _, r := range rows {
+		k.Append(true)
+		k.FieldBuilder(0).(*array.StringBuilder).Append("orders")
+		k.FieldBuilder(1).(*array.Int32Builder).Append(r.partition)
+		k.FieldBuilder(2).(*array.Int64Builder).Append(r.offset)
+		k.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(due.UnixMicro()))
+		if l.Append(r.run != ""); r.run == "" {
+			continue
+		}
+		l.FieldBuilder(0).(*array.StringBuilder).Append(r.run)
+		l.FieldBuilder(1).(*array.Int32Builder).Append(r.shard)
+		l.FieldBuilder(2).(*array.Int64Builder).Append(r.seq)
+		l.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(due.UnixMicro()))
+	}
+	return []arrow.Array{k.NewArray(), l.NewArray()}
+}
+
+// refusedOf is the quarantine with these rows.
+func refusedOf(rows ...row) *memTable {
+	var q []quarantine.Row
+	for _, r := range rows {
+		x := quarantine.Row{Topic: "orders", Partition: r.partition, Offset: r.offset, Stamped: true}
+		x.Stamp.Shard, x.Stamp.Seq = r.shard, r.seq
+		if err := x.Stamp.Run.UnmarshalText([]byte(r.run)); err != nil {
+			panic(err)
+		}
+		q = append(q, x)
+	}
+	return &memTable{schema: quarantine.Schema, files: [][]arrow.RecordBatch{{quarantine.Batch(quarantine.Schema, q)}}}
+}
+
+func claim(tb testing.TB) Claim {
+	c := Claim{Run: run, Final: true, Schema: generator(tb).Schema(), Ends: map[int32]int64{0: 600, 1: 600},
+		NewContent: func() func([]byte, int32, uint64) []byte { return writer(tb) }}
+	for range shards {
+		c.Shards = append(c.Shards, Shard{Sent: each, Reserved: each, Acked: func(seq uint64) bool { return seq < each }})
+	}
+	return c
+}
+
+// split puts the rows of a run into three files.
+func split(rows []row) [][]row {
+	n := len(rows)
+	return [][]row{rows[:n/3], rows[n/3 : n/2], rows[n/2:]}
+}
+
+func find(rows []row, shard int32, seq int64) int {
+	return slices.IndexFunc(rows, func(r row) bool { return r.shard == shard && r.seq == seq })
+}
+
+func TestDamageIsFoundAndNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(rows []row) [][]row
+		refuse []row
+		change func(*Claim)
+		want   Result
+		says   string // one evidence
+	}{
+		"a good run":         {damage: split, want: Result{Rows: 1200, Drained: true}},
+		"one row gone":       {damage: func(r []row) [][]row { i := find(r, 1, 7); return split(slices.Delete(r, i, i+1)) }, want: Result{Rows: 1199, Lost: 1, Drained: true}, says: "lost: shard 1 seq 7: acknowledged by the broker; neither in the table nor in the quarantine"},
+		"the last rows gone": {damage: func(r []row) [][]row { return split(r[:1190]) }, want: Result{Rows: 1190, Lost: 10}, says: "lost: shard 2 seq 399: acknowledged by the broker; neither in the table nor in the quarantine"},
+		"a row of no known outcome gone": {damage: func(r []row) [][]row { i := find(r, 1, 7); return split(slices.Delete(r, i, i+1)) },
+			change: func(c *Claim) { c.Shards[1].Acked = func(seq uint64) bool { return seq != 7 } }, want: Result{Rows: 1199, Unknown: 1, Drained: true}, says: "unknown: shard 1 seq 7: never acknowledged, not in the table"},
+		"one row twice":                 {damage: func(r []row) [][]row { return append(split(r), []row{r[find(r, 2, 99)]}) }, want: Result{Rows: 1201, Doubled: 1, Drained: true}, says: "doubled: shard 2 seq 99 at orders[1]@149: the table has this message more than once"},
+		"a whole file twice":            {damage: func(r []row) [][]row { f := split(r); return append(f, f[1]) }, want: Result{Rows: 1400, Doubled: 200, Drained: true}},
+		"one column of one row changed": {damage: func(r []row) [][]row { r[find(r, 0, 5)].content = 6; return split(r) }, want: Result{Rows: 1200, Altered: 1, Drained: true}, says: "altered: shard 0 seq 5 at orders[1]@7: transaction_id is "},
+		"two rows changed places": {damage: func(r []row) [][]row {
+			a, b := find(r, 0, 50), find(r, 0, 52)
+			r[a].seq, r[b].seq, r[a].content, r[b].content = 52, 50, 52, 50
+			return split(r)
+		},
+			want: Result{Rows: 1200, Reordered: 1, Drained: true}, says: "reordered: shard 0 seq 50 at orders[0]@78: stands behind seq 52"},
+		"two rows changed places over a seam": {damage: func(r []row) [][]row {
+			a, b := find(r, 0, 132), find(r, 0, 134)
+			r[a].seq, r[b].seq, r[a].content, r[b].content = 134, 132, 134, 132
+			return split(r)
+		},
+			want: Result{Rows: 1200, Reordered: 1, Drained: true}},
+		"a message that was never sent": {damage: func(r []row) [][]row {
+			return append(split(r), []row{{run, 0, 100_000, 0, 600, 1}, {run, 9, 1, 0, 601, 1}})
+		}, want: Result{Rows: 1200, Altered: 2, Others: 2, Drained: true}, says: "altered: shard 9 seq 1 at orders[0]@601: a message of this number was never sent"},
+		"rows of others are not ours": {damage: func(r []row) [][]row {
+			return append(split(r), []row{{"01JDXQ3V6S9Q2J4W8Z5N7M1K0X", 0, 1, 0, 700, 1}, {"", 0, 1, 0, 701, 1}})
+		}, want: Result{Rows: 1200, Others: 2, Drained: true}},
+		"a refused message is not lost": {damage: func(r []row) [][]row { i := find(r, 1, 7); return split(slices.Delete(r, i, i+1)) }, refuse: []row{{run: run, shard: 1, seq: 7}}, want: Result{Rows: 1199, Quarantined: 1, Drained: true}},
+		"refused and written":           {damage: split, refuse: []row{{run: run, shard: 1, seq: 7}}, want: Result{Rows: 1200, Quarantined: 1, Doubled: 1, Drained: true}},
+		"rows in any order within a file": {damage: func(r []row) [][]row {
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(r), func(i, j int) { r[i], r[j] = r[j], r[i] })
+			return [][]row{r}
+		}, want: Result{Rows: 1200, Drained: true}},
+		"files that share their ranges": {damage: shuffled, want: Result{Rows: 1200, Drained: true}},
+		"changed places in files that share their ranges": {damage: func(r []row) [][]row {
+			a, b := find(r, 0, 50), find(r, 0, 52)
+			r[a].seq, r[b].seq, r[a].content, r[b].content = 52, 50, 52, 50
+			return shuffled(r)
+		},
+			want: Result{Rows: 1200, Reordered: 1, Drained: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Claim: claim(t), Table: tableOf(t, c.damage(sent())...), Workers: 3}
+			if c.change != nil {
+				c.change(&o.Claim)
+			}
+			if c.refuse != nil {
+				o.Quarantine = refusedOf(c.refuse...)
+			}
+			got, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := c.want
+			if got.Sent != 1200 || got.Rows != w.Rows || got.Lost != w.Lost || got.Doubled != w.Doubled || got.Altered != w.Altered || got.Reordered != w.Reordered ||
+				got.Quarantined != w.Quarantined || got.Unknown != w.Unknown || got.Others != w.Others || got.Drained != w.Drained || got.OrderUnchecked != 0 {
+				t.Errorf("got  %+v\nwant %+v", got, w)
+			}
+			if bad := w.Lost+w.Doubled+w.Altered+w.Reordered > 0; got.Good() == bad {
+				t.Errorf("good: got %v", got.Good())
+			}
+			if c.says != "" && !slices.ContainsFunc(got.Evidence, func(e Evidence) bool { return strings.HasPrefix(e.String(), c.says) }) {
+				t.Errorf("evidence %v\nlacks %s", got.Evidence, c.says)
+			}
+		})
+	}
+}
+
+// shuffled deals the rows to three files at random, as interleaved writers and compactions may leave them.
+func shuffled(rows []row) [][]row {
+	r, files := rand.New(rand.NewPCG(3, 4)), make([][]row, 3)
+	for _, x := range rows {
+		i := r.IntN(3)
+		files[i] = append(files[i], x)
+	}
+	return files
+}
+
+func TestAgeCountsToTheReadableSnapshot(t *testing.T) {
+	o := Options{Claim: claim(t), Table: tableOf(t, split(sent())...), Workers: 2}
+	got, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A third of the rows 1 s, a sixth 2 s, a half 3 s old.
+	if got.ReadableP50 < 1990 || got.ReadableP50 > 2010 || got.ReadableMax < 2990 || got.ReadableMax > 3010 || got.ReadableRows != 1200 {
+		t.Errorf("got p50 %v, max %v of %d rows; want 2000, 3000 of 1200", got.ReadableP50, got.ReadableMax, got.ReadableRows)
+	}
+	o.Readable = func(snapshot int64) (time.Time, bool) { return due.Add(9 * time.Second), snapshot == 3 }
+	if got, err = Run(t.Context(), o); err != nil || got.ReadableMax < 8990 || got.ReadableMax > 9010 {
+		t.Errorf("got max %v, %v; want 9000: the ledger knows better than the snapshot", got.ReadableMax, err)
+	}
+}
+
+func TestKilledGeneratorLeavesUnknownsNotLosses(t *testing.T) {
+	c := claim(t)
+	c.Final = false
+	for i := range c.Shards {
+		c.Shards[i].Sent, c.Shards[i].Reserved = 100, 1_000_000
+		c.Shards[i].Acked = func(seq uint64) bool { return seq < 90 }
+	}
+	rows := slices.DeleteFunc(sent(), func(r row) bool { return r.seq == 95 || r.seq == 200 || r.seq >= 350 })
+	got, err := Run(t.Context(), Options{Claim: c, Table: tableOf(t, rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Rows != 348*3 || got.Lost != 0 || got.Unknown != 6 || got.Sent != 348*3 || !got.Good() {
+		t.Errorf("got %+v, want 1044 rows sent and there, 6 unknown below the last row seen, none lost", got)
+	}
+}

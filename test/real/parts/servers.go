@@ -1,0 +1,78 @@
+package parts
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// server is a script that can start and kill something on a port.
+type server struct {
+	name string
+	port int
+	run  string   // where its pid, log and data lie
+	args []string // for start, besides the port
+}
+
+// serve starts the server for as long as the test runs.
+func serve(t testing.TB, name string, ports int, args ...string) *server {
+	t.Helper()
+	s := &server{name: name, port: port(t, ports), run: t.TempDir(), args: args}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the %s log:\n%s", name, readTail(filepath.Join(s.run, fmt.Sprintf("%s-%d", name, s.port), "log")))
+		}
+		s.Kill(t) // quicker than a clean stop, and its data go with the test
+	})
+	s.Start(t)
+	return s
+}
+
+func (s *server) do(t testing.TB, verb string, args ...string) {
+	t.Helper()
+	args = append([]string{verb, "--port", strconv.Itoa(s.port)}, args...)
+	if _, err := script(t, s.name, startTime, []string{"WEIR_REAL_RUN=" + s.run}, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends the server with SIGKILL and waits until it has gone. What it wrote is still there after [server.Start].
+func (s *server) Kill(t testing.TB) { t.Helper(); s.do(t, "kill") }
+
+// Start starts the server at its old address and waits until it answers.
+func (s *server) Start(t testing.TB) { t.Helper(); s.do(t, "start", s.args...) }
+
+// Broker is an Apache Kafka of one node. It makes no topics by itself.
+type Broker struct {
+	*server
+	Addr string
+}
+
+// Kafka starts a broker for the test.
+func Kafka(t testing.TB) *Broker {
+	t.Helper()
+	need(t, "kafka")
+	s := serve(t, "kafka", 2) // and the controller's port
+	return &Broker{server: s, Addr: fmt.Sprintf("127.0.0.1:%d", s.port)}
+}
+
+// RegistryServer is an Apicurio Registry. New subjects are checked for BACKWARD compatibility.
+type RegistryServer struct {
+	*server
+	URL string // with the path of Confluent's API
+}
+
+// Registry starts a schema registry for the test and gives its URL.
+func Registry(t testing.TB, b *Broker) (url string) {
+	t.Helper()
+	return ServeRegistry(t, b).URL
+}
+
+// ServeRegistry is [Registry] for a test that also kills it. Its state lies in the broker.
+func ServeRegistry(t testing.TB, b *Broker) *RegistryServer {
+	t.Helper()
+	need(t, "registry")
+	s := serve(t, "registry", 1, "--kafka", b.Addr)
+	return &RegistryServer{server: s, URL: fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", s.port)}
+}

@@ -1,0 +1,31 @@
+package parts
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// SparkCatalog is the environment that points [SparkSubmit] at a table catalog of ours.
+func SparkCatalog(catalogFile, warehouse string) map[string]string {
+	return map[string]string{"WEIR_SPARK_CATALOG_URI": "jdbc:sqlite:" + catalogFile, "WEIR_SPARK_WAREHOUSE": warehouse}
+}
+
+// SparkSubmit runs a PySpark script and gives what it printed. The script is a path, or the name of one in test/real. Without
+// WEIR_SPARK_CATALOG_URI and WEIR_SPARK_WAREHOUSE in env the catalog is a fresh one.
+func SparkSubmit(t testing.TB, file string, env map[string]string, args ...string) (stdout string) {
+	t.Helper()
+	need(t, "spark", "python3")
+	if _, err := os.Stat(file); err != nil {
+		file = filepath.Join(home(t), file)
+	}
+	vars := []string{"WEIR_REAL_RUN=" + t.TempDir()}
+	for k, v := range env {
+		vars = append(vars, k+"="+v)
+	}
+	out, err := script(t, "spark", sparkTime, vars, append([]string{"submit", file}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
