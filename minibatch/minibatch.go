@@ -144,6 +144,9 @@ type Limits struct {
 	Parallel int           // parts staged side by side, default 2
 }
 
+// DefaultParallel is Limits.Parallel where it is zero.
+const DefaultParallel = 2
+
 func (l Limits) withDefaults() Limits {
 	if l.Rows == 0 {
 		l.Rows = 200_000
@@ -155,7 +158,7 @@ func (l Limits) withDefaults() Limits {
 		l.Age = 10 * time.Second
 	}
 	if l.Parallel == 0 {
-		l.Parallel = 2
+		l.Parallel = DefaultParallel
 	}
 	return l
 }

@@ -31,7 +31,7 @@ func loadgen(ctx context.Context, args ...string) (code int, stdout, stderr stri
 }
 
 // installation starts an embedded broker and registry for a home, as a running pipeline does.
-func installation(t *testing.T) (home string, pr *project.Project) {
+func installation(t testing.TB) (home string, pr *project.Project) {
 	t.Helper()
 	home = t.TempDir()
 	t.Chdir(t.TempDir())
@@ -68,7 +68,7 @@ func result(t *testing.T, stdout string) map[string]any {
 
 func TestRunThenVerify(t *testing.T) {
 	home, pr := installation(t)
-	code, out, errs := loadgen(t.Context(), "run", "ci", "--home", home, "--rate", "3k/s", "--count", "4k", "--size", "320", "--topic", "orders", "--json")
+	code, out, errs := loadgen(t.Context(), "run", "ci", "--home", home, "--rate", "3k/s", "--count", "4k", "--size", "320", "--topic", "bank.orders", "--json")
 	if code != 0 {
 		t.Fatalf("run: exit code %d\n%s", code, errs)
 	}
@@ -78,14 +78,14 @@ func TestRunThenVerify(t *testing.T) {
 			t.Errorf("the result lacks %s: %v", key, run)
 		}
 	}
-	if run["sent"] != 4000.0 || run["errors"] != 0.0 || run["verdict"] != "pass" || run["topic"] != "orders" {
+	if run["sent"] != 4000.0 || run["errors"] != 0.0 || run["verdict"] != "pass" || run["topic"] != "bank.orders" {
 		t.Errorf("got %v", run)
 	}
 	if !strings.Contains(errs, "in flight") {
 		t.Errorf("stderr has no progress line:\n%s", errs)
 	}
 
-	code, _, errs = loadgen(t.Context(), "verify", "--home", home)
+	code, _, errs = loadgen(t.Context(), "verify", "--home", home, "--wait", "0s")
 	if code != 1 || !strings.Contains(errs, "no such table") {
 		t.Errorf("verify without a table: exit code %d\n%s", code, errs)
 	}
@@ -94,8 +94,8 @@ func TestRunThenVerify(t *testing.T) {
 		t.Errorf("verify of another run: exit code %d\n%s", code, errs)
 	}
 
-	rows := fill(t, pr, "orders", 4000)
-	write(t, pr, "orders", rows)
+	rows := fill(t, pr, "bank.orders", 4000)
+	write(t, pr, "bank.orders", rows)
 	code, out, errs = loadgen(t.Context(), "verify", run["run"].(string), "--home", home, "--json")
 	proof := result(t, out)
 	for _, key := range []string{"sent", "rows", "lost", "doubled", "reordered", "altered", "quarantined"} {
@@ -107,8 +107,8 @@ func TestRunThenVerify(t *testing.T) {
 		t.Errorf("exit code %d, proof %v\n%s", code, proof, errs)
 	}
 
-	write(t, pr, "tampered", append(rows[:100], rows[101:]...))
-	code, out, errs = loadgen(t.Context(), "verify", "last", "--table", "tampered.orders", "--home", home, "--json", "--wait", "0s")
+	write(t, pr, "bank.tampered", append(rows[:100], rows[101:]...))
+	code, out, errs = loadgen(t.Context(), "verify", "last", "--table", "bank.tampered", "--home", home, "--json", "--wait", "0s")
 	if proof = result(t, out); code != exitIntegrity || proof["lost"] != 1.0 || !strings.Contains(errs, "the proof fails: lost 1") {
 		t.Errorf("one row gone: exit code %d, proof %v\n%s", code, proof, errs)
 	}

@@ -68,7 +68,7 @@ func previewText(v load.Preview) string {
 	}
 	messages, lasts := "not known beforehand", "not known beforehand"
 	if v.Messages > 0 {
-		messages = fmt.Sprintf("%s messages, %s", count(float64(v.Messages)), bytes(float64(v.Bytes)))
+		messages = fmt.Sprintf("%s messages, %s", count(float64(v.Messages)), volume(float64(v.Bytes)))
 	}
 	if v.Duration > 0 {
 		lasts = short(v.Duration)

@@ -22,7 +22,7 @@ import (
 )
 
 // fill reads n records of a topic.
-func fill(t *testing.T, pr *project.Project, topic string, n int) []*kgo.Record {
+func fill(t testing.TB, pr *project.Project, topic string, n int) []*kgo.Record {
 	t.Helper()
 	k, _, err := pr.Resolve()
 	if err != nil {
@@ -45,12 +45,9 @@ func fill(t *testing.T, pr *project.Project, topic string, n int) []*kgo.Record 
 	return all
 }
 
-// write puts records into the table NAME.orders (or orders itself) in two commits, as ingest would.
-func write(t *testing.T, pr *project.Project, name string, records []*kgo.Record) {
+// write puts records into a table in two commits, as ingest would.
+func write(t testing.TB, pr *project.Project, name string, records []*kgo.Record) {
 	t.Helper()
-	if name != "orders" {
-		name += ".orders"
-	}
 	lk, err := lake.Open(t.Context(), pr.Lake())
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +85,7 @@ func write(t *testing.T, pr *project.Project, name string, records []*kgo.Record
 	}
 }
 
-func batches(t *testing.T, s *arrow.Schema, writer *avro.Schema, records []*kgo.Record) iter.Seq2[arrow.RecordBatch, error] {
+func batches(t testing.TB, s *arrow.Schema, writer *avro.Schema, records []*kgo.Record) iter.Seq2[arrow.RecordBatch, error] {
 	n := len(s.Fields()) - 2
 	values := arrow.NewSchema(s.Fields()[:n], nil)
 	b, err := avro.NewBatch(values)

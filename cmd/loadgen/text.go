@@ -25,7 +25,7 @@ func progressLine(p load.Progress) string {
 	if p.State != load.Measuring || state == "" {
 		state = p.State
 	}
-	line := fmt.Sprintf("%6s%s  %-9s %s/s %s, %s/s  sent %s  acked %s  in flight %s  p99 %s  lag p99 %s", short(p.Elapsed), share, state, count(p.Rate), target, bytes(p.BytesPerSecond),
+	line := fmt.Sprintf("%6s%s  %-9s %s/s %s, %s/s  sent %s  acked %s  in flight %s  p99 %s  lag p99 %s", short(p.Elapsed), share, state, count(p.Rate), target, volume(p.BytesPerSecond),
 		count(float64(p.Sent)), count(float64(p.Acked)), count(float64(p.InFlight)), ms(p.WindowResponse.P99), ms(p.LagP99))
 	if p.Errors > 0 {
 		line += fmt.Sprintf("  ERRORS %d", p.Errors)
@@ -80,7 +80,7 @@ func proofText(r verify.Result, table string) string {
 	if r.OrderUnchecked > 0 {
 		fmt.Fprintf(&b, "  order not checked for %d rows: too many files share their ranges\n", r.OrderUnchecked)
 	}
-	if !r.Drained {
+	if !r.Drained && r.Lost > 0 {
 		b.WriteString("  the table has not reached the last acknowledged message: some of the lost may still be on their way\n")
 	}
 	for _, e := range r.Evidence {
@@ -98,7 +98,7 @@ func count(v float64) string {
 	return s
 }
 
-func bytes(v float64) string {
+func volume(v float64) string {
 	for _, u := range []struct {
 		unit string
 		size float64

@@ -94,10 +94,7 @@ func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load
 func proveOnce(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string) (verify.Result, error) {
 	t, err := lk.Table(ctx, table)
 	if err != nil {
-		if errors.Is(err, lake.ErrNoTable) {
-			return verify.Result{}, &cli.Error{Err: err, Hint: "the run's rows are expected there; --table names another, `pipeline run JOB` fills it"}
-		}
-		return verify.Result{}, err
+		return verify.Result{}, &cli.Error{Err: err, Hint: "the run's rows are expected there; --table names another, `pipeline run JOB` fills it"}
 	}
 	claim, err := claimOf(m)
 	if err != nil {

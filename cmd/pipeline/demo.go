@@ -63,6 +63,7 @@ func runDemo(ctx context.Context, app *cli.App, count config.Count) (err error) 
 	defer func() { err = errors.Join(err, s.close()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	s.hub.Update(func(sn *control.Snapshot) { sn.Home = "demo" })
 	if err := s.background(ctx, nil); err != nil {
 		return err
 	}

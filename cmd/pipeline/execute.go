@@ -124,7 +124,7 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 		return told{}, err
 	}
 	defer in.Close()
-	w := show.NewStream(s.hub, control.Stream{Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, Topic: c.Topic, Workers: max(c.Workers, 1)}, in)
+	w := show.NewStream(s.hub, control.Stream{Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, Topic: c.Topic, Workers: in.Workers()}, in)
 	look, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.workers.Go(func() { w.Follow(look) })
 	defer stop()

@@ -100,6 +100,14 @@ func Schema(s *avro.Schema, load bool) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, nil), nil
 }
 
+// Workers is how many parts of a batch are worked on side by side.
+func (j *Job) Workers() int {
+	if j.cfg.Workers > 0 {
+		return j.cfg.Workers
+	}
+	return minibatch.DefaultParallel
+}
+
 // Table is the job's destination.
 func (j *Job) Table() *lake.Table { return j.sink.table }
 

@@ -171,7 +171,9 @@ func TestRunThatCannotStartSaysWhy(t *testing.T) {
 	if _, err := Run(t.Context(), Options{Profile: never, Home: t.TempDir(), Connect: connect(c), Register: register}); !errors.Is(err, ErrNoTopic) {
 		t.Errorf("got %v, want %v", err, ErrNoTopic)
 	}
-	down := func(context.Context, string, string) (int, error) { return 0, errors.New("the registry does not answer") }
+	down := func(context.Context, string, string) (int, error) {
+		return 0, errors.New("the registry does not answer")
+	}
 	_, err := Run(t.Context(), Options{Profile: profile("1000", 1000), Home: t.TempDir(), Connect: connect(c), Register: down})
 	if err == nil || err.Error() != "register schema bank.transactions-value: the registry does not answer" {
 		t.Errorf("got %v", err)

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,7 +39,7 @@ func keyOf(o outcome.Outcome) string {
 			}
 		}
 	}
-	return o.Unit + "/" + o.Job + "/" + what
+	return cmp.Or(o.Unit, "-") + "/" + o.Job + "/" + what
 }
 
 func loadStory(ctx context.Context, tx *sql.Tx, o outcome.Outcome) (*story, error) {

@@ -27,6 +27,7 @@ func Load(p load.Progress) *control.Load {
 	}
 	if f := p.Final; f != nil {
 		l.Verdict, l.Reason = string(f.Verdict), f.Reason
+		l.TargetRate, l.Rate = f.Target, f.Rate // of the whole run, now that it is over
 		for _, c := range f.Thresholds {
 			state := control.OK
 			if !c.OK {

@@ -29,6 +29,7 @@ type Stream struct {
 	seen   []seenEnds
 	lastIn int64
 	lastAt time.Time
+	began  time.Time  // first commit
 	outs   []outPoint // commits of the last seconds, for the rate
 }
 
@@ -74,6 +75,9 @@ func (w *Stream) Event(e minibatch.Event) {
 		w.s.Rows, w.s.Quarantined, w.s.Commits = e.Report.RowsOut, e.Report.Quarantined, int64(e.Report.Batches)
 		w.s.LastCommit, w.s.Snapshot = e.Receipt.At, e.Receipt.Snapshot
 		w.s.CommitMillis = float64(e.Took.Microseconds()) / 1000
+		if w.began.IsZero() {
+			w.began = e.Time.Add(-e.Took)
+		}
 		w.outs = append(w.outs, outPoint{e.Time, e.Rows})
 	case minibatch.CaughtUp:
 		w.s.State = control.CaughtUp
@@ -155,7 +159,8 @@ func (w *Stream) measure(now time.Time, lag []ingest.Lag) {
 	for _, o := range w.outs {
 		rows += o.rows
 	}
-	w.s.OutPerSec = float64(rows) / rateWindow.Seconds()
+	window := min(rateWindow, now.Sub(w.began))
+	w.s.OutPerSec = float64(rows) / max(window.Seconds(), 1)
 	w.s.At = now
 	w.s.History = append(w.s.History, control.StreamPoint{T: now, Behind: w.s.BehindSeconds, In: w.s.InPerSec, Out: w.s.OutPerSec})
 	if len(w.s.History) > historyKept {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,9 +15,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	hamba "github.com/hamba/avro/v2"
+
 	"weir/internal/avro"
 	"weir/internal/lake"
-	"weir/internal/load"
 	"weir/internal/quarantine"
 )
 
@@ -36,6 +38,7 @@ type row struct {
 	partition int32
 	offset    int64
 	content   int64 // seq whose content the row has
+	change    func(*record)
 }
 
 // sent is what a good run leaves: each sender in order, spread over two partitions.
@@ -45,7 +48,7 @@ func sent() []row {
 	for seq := range int64(each) {
 		for shard := range int32(shards) {
 			p := int32(seq+int64(shard)) % 2
-			all = append(all, row{run, shard, seq, p, next[p], seq})
+			all = append(all, row{run: run, shard: shard, seq: seq, partition: p, offset: next[p], content: seq})
 			next[p]++
 		}
 	}
@@ -92,44 +95,90 @@ func (t *memTable) Snapshots() []lake.SnapshotInfo {
 	return all
 }
 
-func generator(tb testing.TB) *load.Generator {
-	tb.Helper()
-	g, err := load.NewGenerator(load.Content{Seed: 5})
+// schema has each kind of column that comparing treats in its own way.
+const schema = `{"type":"record","name":"R","fields":[
+ {"name":"id","type":"string"},{"name":"n","type":["null","long"]},{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+ {"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"risk","type":"double"},{"name":"flag","type":"boolean"},
+ {"name":"sub","type":{"type":"record","name":"S","fields":[{"name":"city","type":"string"},{"name":"hash","type":{"type":"fixed","name":"F","size":3}}]}},
+ {"name":"tags","type":{"type":"array","items":"string"}},{"name":"dict","type":{"type":"map","values":"int"}}]}`
+
+// record is the content that a message's number decides.
+type record struct {
+	ID     string           `avro:"id"`
+	N      *int64           `avro:"n"`
+	Amount *big.Rat         `avro:"amount"`
+	At     int64            `avro:"at"`
+	Risk   float64          `avro:"risk"`
+	Flag   bool             `avro:"flag"`
+	Sub    sub              `avro:"sub"`
+	Tags   []string         `avro:"tags"`
+	Dict   map[string]int32 `avro:"dict"`
+}
+
+type sub struct {
+	City string  `avro:"city"`
+	Hash [3]byte `avro:"hash"`
+}
+
+func content(shard int32, seq uint64) record {
+	x := int64(seq)*shards + int64(shard)
+	r := record{ID: fmt.Sprint("id-", x), Amount: big.NewRat(x, 100), At: x * 1000, Risk: float64(x) / 7, Flag: x%2 == 0, Dict: map[string]int32{}}
+	if x%3 > 0 {
+		r.N = &x
+	}
+	r.Sub = sub{City: fmt.Sprint("city ", x%10), Hash: [3]byte{byte(x), byte(x >> 8), 3}}
+	for i := range x % 4 {
+		r.Tags = append(r.Tags, fmt.Sprint("tag", i))
+		r.Dict[fmt.Sprint("k", i)] = int32(x + i)
+	}
+	return r
+}
+
+func encode(tb testing.TB) func([]byte, int32, uint64) []byte {
+	s, err := avro.Parse(schema)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return g
+	return func(b []byte, shard int32, seq uint64) []byte {
+		return append(b, marshal(tb, s, content(shard, seq))...)
+	}
 }
 
-func writer(tb testing.TB) func([]byte, int32, uint64) []byte {
-	w := generator(tb).Writer()
-	return func(b []byte, shard int32, seq uint64) []byte { return w.Append(b, seq*shards+uint64(shard)) }
+func marshal(tb testing.TB, s *avro.Schema, r record) []byte {
+	b, err := hamba.Marshal(s.Hamba(), r)
+	if err != nil {
+		tb.Error(err)
+	}
+	return b
 }
 
 // tableOf writes rows as ingest does: one batch for each file.
 func tableOf(tb testing.TB, files ...[]row) *memTable {
 	tb.Helper()
-	schema, err := avro.Parse(generator(tb).Schema())
+	writer, err := avro.Parse(schema)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	values, err := avro.ArrowSchema(schema)
+	values, err := avro.ArrowSchema(writer)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	plan, err := avro.Compile(schema, values)
+	plan, err := avro.Compile(writer, values)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	t := &memTable{schema: arrow.NewSchema(append(slices.Clone(values.Fields()), quarantine.Kafka, quarantine.Load), nil)}
-	content := writer(tb)
 	for _, rows := range files {
 		b, err := avro.NewBatch(values)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		for _, r := range rows {
-			if err := b.Append(plan, content(nil, r.shard%shards, uint64(r.content))); err != nil {
+			c := content(r.shard%shards, uint64(r.content))
+			if r.change != nil {
+				r.change(&c)
+			}
+			if err := b.Append(plan, marshal(tb, writer, c)); err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -173,8 +222,8 @@ func refusedOf(rows ...row) *memTable {
 }
 
 func claim(tb testing.TB) Claim {
-	c := Claim{Run: run, Final: true, Schema: generator(tb).Schema(), Ends: map[int32]int64{0: 600, 1: 600},
-		NewContent: func() func([]byte, int32, uint64) []byte { return writer(tb) }}
+	c := Claim{Run: run, Final: true, Schema: schema, Ends: map[int32]int64{0: 600, 1: 600},
+		NewContent: func() func([]byte, int32, uint64) []byte { return encode(tb) }}
 	for range shards {
 		c.Shards = append(c.Shards, Shard{Sent: each, Reserved: each, Acked: func(seq uint64) bool { return seq < each }})
 	}
@@ -204,9 +253,9 @@ func TestDamageIsFoundAndNamed(t *testing.T) {
 		"the last rows gone": {damage: func(r []row) [][]row { return split(r[:1190]) }, want: Result{Rows: 1190, Lost: 10}, says: "lost: shard 2 seq 399: acknowledged by the broker; neither in the table nor in the quarantine"},
 		"a row of no known outcome gone": {damage: func(r []row) [][]row { i := find(r, 1, 7); return split(slices.Delete(r, i, i+1)) },
 			change: func(c *Claim) { c.Shards[1].Acked = func(seq uint64) bool { return seq != 7 } }, want: Result{Rows: 1199, Unknown: 1, Drained: true}, says: "unknown: shard 1 seq 7: never acknowledged, not in the table"},
-		"one row twice":                 {damage: func(r []row) [][]row { return append(split(r), []row{r[find(r, 2, 99)]}) }, want: Result{Rows: 1201, Doubled: 1, Drained: true}, says: "doubled: shard 2 seq 99 at orders[1]@149: the table has this message more than once"},
-		"a whole file twice":            {damage: func(r []row) [][]row { f := split(r); return append(f, f[1]) }, want: Result{Rows: 1400, Doubled: 200, Drained: true}},
-		"one column of one row changed": {damage: func(r []row) [][]row { r[find(r, 0, 5)].content = 6; return split(r) }, want: Result{Rows: 1200, Altered: 1, Drained: true}, says: "altered: shard 0 seq 5 at orders[1]@7: transaction_id is "},
+		"one row twice":                     {damage: func(r []row) [][]row { return append(split(r), []row{r[find(r, 2, 99)]}) }, want: Result{Rows: 1201, Doubled: 1, Drained: true}, says: "doubled: shard 2 seq 99 at orders[1]@149: the table has this message more than once"},
+		"a whole file twice":                {damage: func(r []row) [][]row { f := split(r); return append(f, f[1]) }, want: Result{Rows: 1400, Doubled: 200, Drained: true}},
+		"a row with the content of another": {damage: func(r []row) [][]row { r[find(r, 0, 5)].content = 6; return split(r) }, want: Result{Rows: 1200, Altered: 1, Drained: true}, says: "altered: shard 0 seq 5 at orders[1]@7: id is id-18, must be id-15"},
 		"two rows changed places": {damage: func(r []row) [][]row {
 			a, b := find(r, 0, 50), find(r, 0, 52)
 			r[a].seq, r[b].seq, r[a].content, r[b].content = 52, 50, 52, 50
@@ -220,10 +269,10 @@ func TestDamageIsFoundAndNamed(t *testing.T) {
 		},
 			want: Result{Rows: 1200, Reordered: 1, Drained: true}},
 		"a message that was never sent": {damage: func(r []row) [][]row {
-			return append(split(r), []row{{run, 0, 100_000, 0, 600, 1}, {run, 9, 1, 0, 601, 1}})
+			return append(split(r), []row{{run: run, seq: 100_000, offset: 600}, {run: run, shard: 9, seq: 1, offset: 601}})
 		}, want: Result{Rows: 1200, Altered: 2, Others: 2, Drained: true}, says: "altered: shard 9 seq 1 at orders[0]@601: a message of this number was never sent"},
 		"rows of others are not ours": {damage: func(r []row) [][]row {
-			return append(split(r), []row{{"01JDXQ3V6S9Q2J4W8Z5N7M1K0X", 0, 1, 0, 700, 1}, {"", 0, 1, 0, 701, 1}})
+			return append(split(r), []row{{run: "01JDXQ3V6S9Q2J4W8Z5N7M1K0X", seq: 1, offset: 700}, {seq: 1, offset: 701}})
 		}, want: Result{Rows: 1200, Others: 2, Drained: true}},
 		"a refused message is not lost": {damage: func(r []row) [][]row { i := find(r, 1, 7); return split(slices.Delete(r, i, i+1)) }, refuse: []row{{run: run, shard: 1, seq: 7}}, want: Result{Rows: 1199, Quarantined: 1, Drained: true}},
 		"refused and written":           {damage: split, refuse: []row{{run: run, shard: 1, seq: 7}}, want: Result{Rows: 1200, Quarantined: 1, Doubled: 1, Drained: true}},
@@ -306,5 +355,56 @@ func TestKilledGeneratorLeavesUnknownsNotLosses(t *testing.T) {
 	}
 	if got.Rows != 348*3 || got.Lost != 0 || got.Unknown != 6 || got.Sent != 348*3 || !got.Good() {
 		t.Errorf("got %+v, want 1044 rows sent and there, 6 unknown below the last row seen, none lost", got)
+	}
+}
+
+// A change of any one column, of any type, is found and shown.
+func TestEveryColumnIsCompared(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*record)
+		says   string
+	}{
+		"text":              {func(r *record) { r.ID += "x" }, "id is id-301x, must be id-301"},
+		"null":              {func(r *record) { r.N = nil }, "n is (null), must be 301"},
+		"number":            {func(r *record) { n := int64(302); r.N = &n }, "n is 302, must be 301"},
+		"decimal":           {func(r *record) { r.Amount = big.NewRat(302, 100) }, "amount is 3.02, must be 3.01"},
+		"timestamp":         {func(r *record) { r.At++ }, "at is 1970-01-01 00:00:00.301001"},
+		"double":            {func(r *record) { r.Risk = -r.Risk }, "risk is -43, must be 43"},
+		"boolean":           {func(r *record) { r.Flag = !r.Flag }, "flag is true, must be false"},
+		"text in a record":  {func(r *record) { r.Sub.City = "" }, "sub is "},
+		"fixed in a record": {func(r *record) { r.Sub.Hash[2]++ }, "sub is "},
+		"item of an array":  {func(r *record) { r.Tags[0] = "other" }, "tags is "},
+		"fewer items":       {func(r *record) { r.Tags = nil }, "tags is "},
+		"value of a map":    {func(r *record) { r.Dict["k0"]++ }, "dict is "},
+		"key of a map":      {func(r *record) { r.Dict["x"] = r.Dict["k0"]; delete(r.Dict, "k0") }, "dict is "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := sent()
+			rows[find(rows, 1, 100)].change = c.change
+			got, err := Run(t.Context(), Options{Claim: claim(t), Table: tableOf(t, split(rows)...)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Altered != 1 || len(got.Evidence) != 1 || !strings.HasPrefix(got.Evidence[0].Detail, c.says) {
+				t.Errorf("got %d altered, evidence %v; want one: %s", got.Altered, got.Evidence, c.says)
+			}
+		})
+	}
+}
+
+func TestTableThatCannotProveIsRefused(t *testing.T) {
+	plain := tableOf(t, sent())
+	bare := &memTable{schema: arrow.NewSchema(plain.schema.Fields()[:plain.schema.NumFields()-1], nil)}
+	for _, files := range plain.files {
+		b := files[0]
+		bare.files = append(bare.files, []arrow.RecordBatch{array.NewRecordBatch(bare.schema, b.Columns()[:b.NumCols()-1], b.NumRows())})
+	}
+	_, err := Run(t.Context(), Options{Claim: claim(t), Table: bare})
+	if err == nil || !strings.Contains(err.Error(), "the table has no column _load: ingest keeps it with load_columns: true") {
+		t.Errorf("got %v", err)
+	}
+	narrow := &memTable{schema: arrow.NewSchema(plain.schema.Fields()[1:], nil)}
+	if _, err = Run(t.Context(), Options{Claim: claim(t), Table: narrow}); err == nil || !strings.Contains(err.Error(), "the table cannot hold what was sent") {
+		t.Errorf("got %v", err)
 	}
 }

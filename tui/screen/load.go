@@ -238,7 +238,7 @@ func drawNow(c *canvas.Canvas, s State, focused bool) {
 		if n.n != 0 {
 			role = style.Bad
 		}
-		in.At(0, 10+i).Put(style.Dim, n.name).To(13).Put(role, figure.Count(n.n))
+		in.At(0, 10+i).Put(style.Dim, n.name).To(13).Put(role, word)
 	}
 }
 

@@ -77,7 +77,7 @@ func drawProof(c *canvas.Canvas, s State, focused bool) {
 	case !pr.Good():
 		word = " NOT GOOD "
 	case !pr.Done:
-		word, role, symbol = " so far ", style.Accent, c.Theme.Run
+		word, role, symbol = " NOT YET ", style.Accent, c.Theme.Run
 	}
 	badge := role
 	if pr.Done && pr.Good() {
@@ -88,13 +88,14 @@ func drawProof(c *canvas.Canvas, s State, focused bool) {
 		name string
 		n    int64
 	}{{"lost", pr.Lost}, {"doubled", pr.Doubled}, {"reordered", pr.Reordered}, {"altered", pr.Altered}} {
-		r := style.Good
-		if n.n != 0 {
-			r = style.Bad
-		}
-		p.Put(style.Plain, "  "+n.name+" ").Put(r, figure.Count(n.n))
+		r, word := proved(pr, n.n)
+		p.Put(style.Plain, "  "+n.name+" ").Put(r, word)
 	}
 	in.At(0, 1).Fit(style.Plain, sum(pr), 0)
+	if !pr.Done {
+		in.At(0, 2).Fit(style.Dim, "the rows are proved one by one when the run has ended", 0)
+		return
+	}
 	readable := "readable " + figure.Millis(pr.ReadableP50) + " ms p50, " + figure.Millis(pr.ReadableP99) + " ms p99 after the intended send"
 	if h > 2 {
 		in.At(0, 2).Fit(style.Plain, readable, 0)
@@ -135,11 +136,8 @@ func proofLine(p *canvas.Pen, s State) {
 		name string
 		n    int64
 	}{{"lost", pr.Lost}, {"dup", pr.Doubled}} {
-		r := style.Good
-		if n.n != 0 {
-			r = style.Bad
-		}
-		p.Put(style.Plain, strings.Repeat("  ", min(i, 1))+n.name+" ").Put(r, figure.Count(n.n))
+		r, word := proved(pr, n.n)
+		p.Put(style.Plain, strings.Repeat("  ", min(i, 1))+n.name+" ").Put(r, word)
 	}
 	if !pr.Good() && pr.Lost == 0 && pr.Doubled == 0 {
 		p.Put(style.Plain, "  ").Put(style.Bad, "altered "+figure.Count(pr.Altered)+" reord "+figure.Count(pr.Reordered))
@@ -148,8 +146,19 @@ func proofLine(p *canvas.Pen, s State) {
 	if pr.Done {
 		p.Fit(style.Plain, "  (proved)", 0)
 	} else {
-		p.Fit(style.Dim, "  so far", 0)
+		p.Fit(style.Dim, "  at the end", 0)
 	}
+}
+
+// proved is a figure of the proof: before the end a nought proves nothing, so it is not shown as one.
+func proved(p *control.Proof, n int64) (style.Role, string) {
+	switch {
+	case n != 0:
+		return style.Bad, figure.Count(n)
+	case !p.Done:
+		return style.Dim, "-"
+	}
+	return style.Good, "0"
 }
 
 // events writes the newest events, the newest at the bottom.
