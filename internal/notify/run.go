@@ -43,6 +43,13 @@ func (s *Service) lead(ctx context.Context) error {
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
+	// First see what there is: of several states of one message only the last has to leave. A big backlog does not keep
+	// the channels waiting for long.
+	for end := time.Now().Add(s.opt.LeaseTTL / 10); time.Now().Before(end); {
+		if did, err := s.routeNext(ctx); err != nil || !did {
+			break // routeAll meets the error again, and deals with it
+		}
+	}
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.keepLease(work) })
 	g.Go(func() error { return s.routeAll(work) })

@@ -234,10 +234,7 @@ func drawNow(c *canvas.Canvas, s State, focused bool) {
 		name string
 		n    int64
 	}{{"lost", pr.Lost}, {"doubled", pr.Doubled}, {"out of order", pr.Reordered}, {"altered", pr.Altered}} {
-		role := style.Good
-		if n.n != 0 {
-			role = style.Bad
-		}
+		role, word := proved(pr, n.n)
 		in.At(0, 10+i).Put(style.Dim, n.name).To(13).Put(role, word)
 	}
 }
