@@ -144,7 +144,7 @@ func TestProgramOnATerminal(t *testing.T) {
 	if err := within(t, done); err != nil {
 		t.Fatal(err)
 	}
-	if end := ansi.Strip(term.Render()); !strings.Contains(end, "detached; the run goes on: `pipeline tui` attaches again") || !strings.Contains(end, "lost 0 doubled 0") {
+	if end := ansi.Strip(term.Render()); !strings.Contains(end, "detached; the run goes on: `pipeline tui` attaches again") || !strings.Contains(end, "proof     at the end: sent") {
 		t.Errorf("left in the scroll-back:\n%s", end)
 	}
 	if term.IsAltScreen() {
