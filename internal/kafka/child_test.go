@@ -31,24 +31,33 @@ type child struct {
 
 func startChild(t *testing.T, addr, dir string) child {
 	t.Helper()
+	c, err := spawn(t, addr, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// spawn may be called by any goroutine.
+func spawn(t *testing.T, addr, dir string) (child, error) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "WEIR_TEST_BROKER="+dir, "WEIR_TEST_ADDR="+addr)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return child{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return child{}, err
 	}
 	c := child{cmd: cmd}
 	t.Cleanup(c.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || strings.HasPrefix(line, "error:") {
-		t.Fatalf("child: %s %v", line, err)
+		return child{}, fmt.Errorf("child: %s %w", line, err)
 	}
 	c.addr = strings.TrimSpace(line)
-	return c
+	return c, nil
 }
 
 // kill is SIGKILL, and waits for the end. It may be called twice.

@@ -40,11 +40,11 @@ func (b *Brokers) UnmarshalYAML(decode func(any) error) error {
 	switch v := v.(type) {
 	case []any:
 		for _, x := range v {
-			s, ok := x.(string)
+			s, ok := address(x)
 			if !ok {
 				return fmt.Errorf("expected a list of host:port, got %v in it", x)
 			}
-			all = append(all, strings.TrimSpace(s))
+			all = append(all, s)
 		}
 	case string:
 		for _, s := range strings.Split(v, ",") {
@@ -55,6 +55,21 @@ func (b *Brokers) UnmarshalYAML(decode func(any) error) error {
 	}
 	*b = all
 	return nil
+}
+
+// address takes [a:9092] as it is meant: YAML reads it as a section of its own where it stands in brackets.
+func address(x any) (string, bool) {
+	switch x := x.(type) {
+	case string:
+		return strings.TrimSpace(x), true
+	case map[string]any:
+		for host, port := range x {
+			if n, ok := port.(int); ok && len(x) == 1 {
+				return net.JoinHostPort(host, strconv.Itoa(n)), true
+			}
+		}
+	}
+	return "", false
 }
 
 // Schema is what editors are told: the reflector sees only the list.
@@ -83,7 +98,11 @@ func (c Config) Validate() []config.Invalid {
 	if !c.Brokers.Embedded() {
 		for i, b := range c.Brokers {
 			if !hostPort(b) {
-				bad = append(bad, config.Invalid{Path: fmt.Sprintf("brokers[%d]", i), Message: fmt.Sprintf("expected host:port, got %q", b)})
+				msg := fmt.Sprintf("expected host:port, got %q", b)
+				if near := config.Nearest(b, []string{"embedded"}); near != "" && len(c.Brokers) == 1 {
+					msg += fmt.Sprintf("; did you mean %q?", near)
+				}
+				bad = append(bad, config.Invalid{Path: fmt.Sprintf("brokers[%d]", i), Message: msg})
 			}
 		}
 	}

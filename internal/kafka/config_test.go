@@ -45,13 +45,13 @@ func TestMistakesHaveAPlace(t *testing.T) {
 	for _, c := range []struct{ name, yaml, want string }{
 		{"no port", "kafka:\n  brokers: [a:1, b]", `weir.yaml:2:18: expected host:port, got "b"`},
 		{"a port that is none", "kafka:\n  brokers: [a:x]", `weir.yaml:2:13: expected host:port, got "a:x"`},
-		{"a misspelt word", "kafka:\n  brokers: embeded", `weir.yaml:2:12: expected host:port, got "embeded"; did you mean "embedded"?`},
+		{"a misspelt word", "kafka:\n  brokers: embedde", `weir.yaml:2:12: expected host:port, got "embedde"; did you mean "embedded"?`},
 		{"a section", "kafka:\n  brokers: {a: 1}", "weir.yaml:2:13: expected the word embedded or a list of host:port"},
 		{"a number", "kafka:\n  brokers: [9092]", "weir.yaml:2:12: expected a list of host:port, got 9092 in it"},
 		{"nothing", "kafka: {tls: {}}", `weir.yaml:1:9: missing key "brokers": the word embedded or a list of host:port`},
 		{"an unset variable", "kafka:\n  brokers: ${env:NONE}", "weir.yaml:2:12: the environment has no variable NONE"},
 		{"an unknown mechanism", "kafka:\n  brokers: a:1\n  sasl: {mechanism: SCRAM-SHA-255, user: u, password: p}", `weir.yaml:3:21: expected PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, got "SCRAM-SHA-255"; did you mean "SCRAM-SHA-256"?`},
-		{"an empty user", "kafka:\n  brokers: a:1\n  sasl: {mechanism: PLAIN, user: '', password: p}", "weir.yaml:3:35: expected the name to log in with, got nothing"},
+		{"an empty user", "kafka:\n  brokers: a:1\n  sasl: {mechanism: PLAIN, user: '', password: p}", "weir.yaml:3:34: expected the name to log in with, got nothing"},
 		{"a misspelt key", "kafka:\n  brokers: a:1\n  tsl: {}", `weir.yaml:3:3: unknown key "tsl"; did you mean "tls"?`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 // Embedded is a Kafka broker inside this process. Other processes reach it over TCP on loopback.
 type Embedded struct {
 	cluster *kfake.Cluster
+	addr    string // kfake itself would block for ever when it is asked after its end
 	lock    *os.File
 	once    sync.Once
 }
@@ -75,7 +76,7 @@ func ServeEmbedded(ctx context.Context, addr, dir string) (*Embedded, error) {
 		return nil, cannotServe(addr, dir, err)
 	}
 	close(g.opened)
-	return &Embedded{cluster: c, lock: lock}, nil
+	return &Embedded{cluster: c, addr: g.Addr().String(), lock: lock}, nil
 }
 
 func cannotServe(addr, dir string, err error) error {
@@ -122,8 +123,8 @@ func lockDir(dir string) (f *os.File, killed bool, err error) {
 	return f, holder != "", nil
 }
 
-// Addr is where the broker listens.
-func (e *Embedded) Addr() string { return e.cluster.ListenAddrs()[0] }
+// Addr is where the broker listens, or did until Close.
+func (e *Embedded) Addr() string { return e.addr }
 
 // Close stops the broker; its data stay. It may be called twice.
 func (e *Embedded) Close() (err error) {

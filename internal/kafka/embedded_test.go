@@ -35,8 +35,8 @@ func connect(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// produce sends messages from..to-1 to the three partitions of topic a; acked counts what is acknowledged.
-func produce(t *testing.T, cl *kgo.Client, from, to int, acked *atomic.Int64) {
+// produce sends messages from..to-1 to the three partitions of topic a; acked, if any, is called for each that is acknowledged.
+func produce(t *testing.T, cl *kgo.Client, from, to int, acked func()) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		cl.Produce(t.Context(), &kgo.Record{Topic: "a", Partition: int32(i % 3), Value: fmt.Append(nil, i)}, func(_ *kgo.Record, err error) {
@@ -45,7 +45,7 @@ func produce(t *testing.T, cl *kgo.Client, from, to int, acked *atomic.Int64) {
 				return
 			}
 			if acked != nil {
-				acked.Add(1)
+				acked()
 			}
 		})
 	}
@@ -121,18 +121,35 @@ func TestAcknowledgedMessagesSurviveAKill(t *testing.T) {
 	}
 	// The killer strikes while messages are on their way; the same client goes on with the next process on the same port.
 	var acked atomic.Int64
-	killed := make(chan child)
+	some := make(chan struct{})
+	killed := make(chan child, 1)
 	go func() {
-		for acked.Load() < 2000 && t.Context().Err() == nil {
-			time.Sleep(time.Millisecond)
+		defer close(killed)
+		select {
+		case <-some:
+		case <-t.Context().Done():
+			return
 		}
 		c.kill()
-		killed <- startChild(t, c.addr, dir)
+		again, err := spawn(t, c.addr, dir)
+		if err != nil {
+			t.Error(err)
+			cl.Close() // nobody will take the rest
+			return
+		}
+		killed <- again
 	}()
 	for i := range 20 {
-		produce(t, cl, i*1000, (i+1)*1000, &acked)
+		produce(t, cl, i*1000, (i+1)*1000, func() {
+			if acked.Add(1) == 2500 { // in the middle of a thousand
+				close(some)
+			}
+		})
 	}
-	again := <-killed
+	again, ok := <-killed
+	if !ok {
+		t.FailNow()
+	}
 	each(t, consume(t, again.addr), 20_000)
 	again.kill()
 

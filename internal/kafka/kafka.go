@@ -9,6 +9,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -30,13 +31,15 @@ func Connect(c Config, opts ...kgo.Opt) (*kgo.Client, error) {
 	if c.Brokers.Embedded() {
 		return nil, errors.New("kafka: the embedded broker has no address yet: it is to be started, or found in the home, first")
 	}
+	d := newDialer(c)
 	all := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("weir"),
 		kgo.DialTimeout(5 * time.Second),
 		// The default of 5 s stalls the first message to a topic whose partitions have no leader yet.
 		kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.WithHooks(newDialer(c)),
+		kgo.WithHooks(d),
+		kgo.WithContext(context.WithValue(context.Background(), dialerKey{}, d)), // where Ping finds it
 	}
 	if c.TLS != nil {
 		t, err := c.TLS.config()

@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -94,15 +96,8 @@ func Ping(ctx context.Context, cl *kgo.Client) error {
 	var last error
 	failed := map[string]bool{}
 	for {
+		var err error
 		select {
-		case err := <-answer:
-			switch {
-			case err == nil, errors.Is(err, context.Canceled): // the latter: whoever asked went away
-				return err
-			case last != nil && errors.Is(err, context.DeadlineExceeded):
-				err = last
-			}
-			return d.explain(seeds, err)
 		case f := <-failures:
 			last = f.err
 			if f.seed != "" {
@@ -111,21 +106,26 @@ func Ping(ctx context.Context, cl *kgo.Client) error {
 			if len(failed) < len(seeds) {
 				continue
 			}
-			cancel() // no seed is left to try
-			if err := <-answer; err == nil {
-				return nil
-			}
-			return d.explain(seeds, last)
+			err = last // no seed is left to try
+		case err = <-answer:
+		case <-ctx.Done(): // a client that waits for a broker's first words heeds only its own, longer limit
+			err = ctx.Err()
 		}
+		switch {
+		case err == nil, errors.Is(err, context.Canceled): // the latter: whoever asked went away
+			return err
+		case last != nil && errors.Is(err, context.DeadlineExceeded):
+			err = last
+		}
+		return d.explain(seeds, err)
 	}
 }
 
+type dialerKey struct{}
+
 func dialerOf(cl *kgo.Client) *dialer {
-	hooks, _ := cl.OptValue(kgo.WithHooks).([]kgo.Hook)
-	for _, h := range hooks {
-		if d, ok := h.(*dialer); ok {
-			return d
-		}
+	if d, ok := cl.Context().Value(dialerKey{}).(*dialer); ok {
+		return d
 	}
 	return newDialer(Config{})
 }
@@ -161,14 +161,16 @@ func (d *dialer) words(at string, err error) (said, hint string) {
 		return fmt.Sprintf("broker %s does not speak TLS on this port", at), "take the port of its TLS listener, or remove kafka.tls from weir.yaml"
 	case strings.Contains(text, "tls alert record"):
 		return fmt.Sprintf("broker %s speaks only TLS on this port", at), "add `tls: {ca: FILE}` to kafka in weir.yaml (`tls: {}` for an authority of the system)"
-	case errors.As(err, &first), strings.HasSuffix(text, "EOF"):
-		what := "add kafka.sasl (login) or kafka.tls to weir.yaml, whichever it wants"
-		if d.user != "" {
-			what = "does it want TLS as well (kafka.tls in weir.yaml)?"
-		}
-		return fmt.Sprintf("broker %s closes the connection at the first request", at), what
+	case errors.As(err, &first), d.user == "" && errors.Is(err, syscall.ECONNRESET):
+		return fmt.Sprintf("broker %s closes the connection at the first request", at), "it may want TLS (kafka.tls in weir.yaml) or a login (kafka.sasl)"
+	case d.user != "" && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		return fmt.Sprintf("broker %s closes the connection during the login of user %s with %s", at, d.user, d.mechanism), "check user, password and mechanism of kafka.sasl in weir.yaml"
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("no broker answers on %s (no reply in time)", at), "is it a Kafka broker, is it overloaded, does a firewall drop the packets?"
+		hint = "is it a Kafka broker, is it overloaded, does a firewall drop the packets?"
+		if d.tls {
+			hint = "does it speak TLS on this port, as kafka.tls in weir.yaml has it? Is it overloaded, does a firewall drop the packets?"
+		}
+		return fmt.Sprintf("no broker answers on %s (no reply in time)", at), hint
 	}
 	return fmt.Sprintf("no broker answers on %s (%s)", at, reason(err)),
 		"start it, or correct kafka.brokers in weir.yaml (or --brokers); `embedded` is the broker inside weir"

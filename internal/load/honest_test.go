@@ -140,10 +140,14 @@ func TestStopEndsInOrder(t *testing.T) {
 	}
 }
 
-func TestErrorsAreCountedByCause(t *testing.T) {
-	c := broker(t)
+// refuse answers every produce request, from the nth on, with an error.
+func refuse(c *kfake.Cluster, nth int64, code int16) {
+	var seen atomic.Int64
 	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
+		if seen.Add(1) < nth {
+			return nil, nil, false
+		}
 		req := r.(*kmsg.ProduceRequest)
 		resp := req.ResponseKind().(*kmsg.ProduceResponse)
 		for _, t := range req.Topics {
@@ -151,17 +155,72 @@ func TestErrorsAreCountedByCause(t *testing.T) {
 			rt.Topic, rt.TopicID = t.Topic, t.TopicID
 			for _, p := range t.Partitions {
 				rp := kmsg.NewProduceResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+				rp.Partition, rp.ErrorCode = p.Partition, code
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			resp.Topics = append(resp.Topics, rt)
 		}
 		return resp, nil, true
 	})
+}
+
+func TestRefusedWarmUpEndsTheRun(t *testing.T) {
+	c := broker(t)
+	refuse(c, 1, kerr.TopicAuthorizationFailed.Code)
 	_, err := Run(t.Context(), Options{Profile: profile("1000", 1000), Home: t.TempDir(), Connect: connect(c), Register: register})
 	if !errors.Is(err, kerr.TopicAuthorizationFailed) {
-		t.Errorf("refused in the warm-up: got %v, want %v", err, kerr.TopicAuthorizationFailed)
+		t.Errorf("got %v, want %v", err, kerr.TopicAuthorizationFailed)
 	}
+}
+
+func TestErrorsAreCountedByCause(t *testing.T) {
+	c, home := broker(t), t.TempDir()
+	refuse(c, 60, kerr.TopicAuthorizationFailed.Code)
+	sum, err := Run(t.Context(), Options{Profile: profile("4000", 2000), Home: home, Connect: connect(c), Register: register, Senders: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Verdict != VerdictFailed || sum.Errors == 0 || sum.Acked == 0 || sum.Errors+sum.Acked != 2000 || sum.Causes["TOPIC_AUTHORIZATION_FAILED"] != sum.Errors {
+		t.Errorf("got %+v; want failed, some errors of one cause, 2000 outcomes", sum)
+	}
+	m, err := ReadManifest(home, sum.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acked := int64(0)
+	for i := range m.Shards {
+		for seq := range m.Shards[i].Sent {
+			if m.Shards[i].Acked(seq) {
+				acked++
+			}
+		}
+	}
+	if acked != sum.Acked {
+		t.Errorf("the manifest knows %d acknowledged messages, the summary %d", acked, sum.Acked)
+	}
+}
+
+func TestNothingIsSentBeyondTheReservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, senders := newSession(1)
+		senders[0].limit.Store(5)
+		if !senders[0].reserve(t.Context(), 4) {
+			t.Fatal("a reserved message had to wait")
+		}
+		passed := make(chan bool, 1)
+		go func() { passed <- senders[0].reserve(t.Context(), 5) }()
+		synctest.Wait()
+		select {
+		case <-passed:
+			t.Fatal("a message beyond the reservation did not wait for the manifest")
+		case <-s.needMan: // the writer of the manifest is woken
+		}
+		senders[0].limit.Store(6)
+		senders[0].granted <- struct{}{}
+		if !<-passed {
+			t.Error("a granted message was not let through")
+		}
+	})
 }
 
 func TestRunThatCannotStartSaysWhy(t *testing.T) {

@@ -67,18 +67,20 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	r := newRun(o, gen, client)
 	r.manifest.Subject, r.manifest.SchemaID = subject, id
 	r.prefix = confluentHeader(id)
-	return r.do(ctx, partitions)
+	r.partitions = partitions
+	return r.do(ctx)
 }
 
 // run is one execution.
 type run struct {
 	*session
 	Options
-	senders  []*sender
-	manifest *Manifest
-	cpu      time.Duration // used before the schedule began
-	began    time.Time     // of the schedule, wall clock
-	progress progress
+	senders    []*sender
+	partitions int
+	manifest   *Manifest
+	cpu        time.Duration // used before the schedule began
+	began      time.Time     // of the schedule, wall clock
+	progress   progress
 }
 
 func newRun(o Options, gen *Generator, client *kgo.Client) *run {
@@ -125,7 +127,7 @@ const giveUp = 10 * time.Second
 // errNoAnswer ends a run whose broker acknowledges nothing any more.
 var errNoAnswer = errors.New("the broker acknowledges nothing")
 
-func (r *run) do(ctx context.Context, partitions int) (Summary, error) {
+func (r *run) do(ctx context.Context) (Summary, error) {
 	r.hard, r.abort = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.abort()
 	if err := os.MkdirAll(filepath.Join(r.Home, "load"), 0o755); err != nil {
@@ -134,7 +136,7 @@ func (r *run) do(ctx context.Context, partitions int) (Summary, error) {
 	if err := r.writeManifest(Running); err != nil {
 		return Summary{}, err
 	}
-	if err := r.warmUp(ctx, r.senders, partitions); err != nil {
+	if err := r.warmUp(ctx, r.senders, r.partitions); err != nil {
 		r.abort()
 		r.client.Close()
 		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
@@ -242,12 +244,13 @@ func (r *run) keepManifest(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// reservation is how many messages of a shard the next writes may be late: ten seconds at the curve's peak.
+// reservation is how many messages of a shard may be sent before the next write: the warm-up, and ten seconds at the curve's peak.
 func (r *run) reservation() uint64 {
+	warm := mostWarm(r.partitions)
 	if s, ok := r.curve.(Stages); ok {
-		return 1000 + uint64(math.Ceil(10*s.Peak()))/r.shards
+		return warm + uint64(math.Ceil(10*s.Peak()))/r.shards
 	}
-	return 20_000_000 / r.shards
+	return warm + 20_000_000/r.shards
 }
 
 func (r *run) writeManifest(state string) error {

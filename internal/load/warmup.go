@@ -13,7 +13,7 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	ctx, cancel := context.WithTimeout(ctx, leadersWithin)
 	defer cancel()
 	defer context.AfterFunc(ctx, s.abort)() // frees a send that waits for the window
-	most := uint64(32 * partitions)
+	most := mostWarm(partitions)
 	if s.bound.messages > 0 {
 		most = min(most, s.bound.messages/10)
 	}
@@ -39,3 +39,6 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	s.pace.start = time.Now()
 	return nil
 }
+
+// mostWarm bounds the warm-up: random keys meet each of n partitions within about n·ln n messages.
+func mostWarm(partitions int) uint64 { return 32 * uint64(partitions) }

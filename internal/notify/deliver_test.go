@@ -13,6 +13,30 @@ import (
 	"weir/internal/outcome"
 )
 
+// seldom keeps tests of hours from polling all the time.
+func seldom(o *Options) { o.Poll, o.LeaseTTL = 10*time.Second, 10*time.Minute }
+
+func TestProgressIsShownAtMostEveryFifteenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		daily := &threads{}
+		s := open(t, outbox(t), daily, &flat{}, nil)
+		defer closed(t, s)
+		run := settlements(outcome.Running, nil)
+		accepted(t, s, run)
+		drain(t, s, time.Minute)
+		time.Sleep(3 * time.Second)
+		two := later(run, outcome.Running, time.Second)
+		accepted(t, s, two, later(two, outcome.Running, time.Second))
+		drain(t, s, time.Minute)
+		if got := daily.ops(); got != "post running, edit running" {
+			t.Errorf("got %s", got)
+		}
+		if gap := daily.calls[1].at.Sub(daily.calls[0].at); gap < 15*time.Second || gap > 18*time.Second {
+			t.Errorf("the edit came after %v", gap)
+		}
+	})
+}
+
 func TestOneMessagePerJobRunEditedInPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		daily, platform := &threads{}, &flat{}
@@ -141,7 +165,7 @@ func TestBlockedChannelResumesAloneAndTellsTheFallbackOnce(t *testing.T) {
 			answers = append(answers, bad)
 		}
 		daily, platform := &threads{flat: flat{answer: answers}}, &threads{}
-		s := open(t, outbox(t), daily, platform, nil)
+		s := open(t, outbox(t), daily, platform, seldom)
 		defer closed(t, s)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -186,14 +210,16 @@ func TestUnknownResultIsLookedUpBeforeAnythingIsSentAgain(t *testing.T) {
 	refused500 := &channel.Failure{Class: channel.Unknown, Code: "http_500", Err: errors.New("not taken")}
 	for name, c := range map[string]struct {
 		answer error
+		slow   int
 		want   string
 	}{
-		"it had arrived":     {accepted500, "post ready"},
-		"it had not arrived": {refused500, "post ready, post ready"},
+		"it had arrived":                    {accepted500, 0, "post ready"},
+		"it had arrived, but is shown late": {accepted500, 1, "post ready"},
+		"it had not arrived":                {refused500, 0, "post ready, post ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				daily := &threads{flat: flat{answer: []error{c.answer}}}
+				daily := &threads{flat: flat{answer: []error{c.answer}}, slow: c.slow}
 				s := open(t, outbox(t), daily, &flat{}, nil)
 				defer closed(t, s)
 				accepted(t, s, settlements(outcome.Ready, nil))
@@ -266,7 +292,7 @@ func TestBudgetEndsInADeadLetter(t *testing.T) {
 			answers = append(answers, &channel.Failure{Class: channel.Again, Code: "busy"})
 		}
 		daily, platform := &flat{answer: answers}, &flat{}
-		s := open(t, outbox(t), daily, platform, nil)
+		s := open(t, outbox(t), daily, platform, seldom)
 		defer closed(t, s)
 		accepted(t, s, settlements(outcome.Ready, nil))
 		drain(t, s, 48*time.Hour)
@@ -296,6 +322,26 @@ func TestVanishedMessageIsPostedAnew(t *testing.T) {
 		accepted(t, s, later(run, outcome.Failed, time.Minute))
 		drain(t, s, time.Minute)
 		if got := daily.ops(); got != "post running, edit failed, post failed" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestAResultThatCouldNotBeWrittenDownIsLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		daily := &threads{}
+		s := open(t, outbox(t), daily, &flat{}, nil)
+		defer closed(t, s)
+		accepted(t, s, settlements(outcome.Ready, nil))
+		drain(t, s, time.Minute)
+		if err := s.db.Write(t.Context(), func(tx *sql.Tx) error { // as if the record had met a full disk
+			_, err := tx.Exec("UPDATE delivery SET state = 'sending', owner = ?", s.owner)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, s, time.Minute)
+		if got := daily.ops(); got != "post ready" {
 			t.Errorf("got %s", got)
 		}
 	})

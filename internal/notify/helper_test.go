@@ -83,6 +83,7 @@ func (f *flat) ops() string {
 type threads struct {
 	flat
 	there map[string]string // post id -> ref
+	slow  int               // so many looks do not show what is there
 }
 
 func (f *threads) take(op, ref string, p channel.Post) (channel.Receipt, error) {
@@ -123,6 +124,10 @@ func (f *threads) Reply(_ context.Context, _ string, p channel.Post) (channel.Re
 func (f *threads) Find(_ context.Context, id, _ string, _ time.Time) (channel.Receipt, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.slow > 0 {
+		f.slow--
+		return channel.Receipt{}, false, nil
+	}
 	ref, ok := f.there[id]
 	return channel.Receipt{Ref: ref}, ok, nil
 }

@@ -38,8 +38,25 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// lead does the work of the lease's holder until ctx ends or the lease is lost.
+// lead does the work of the lease's holder until ctx ends or the lease is lost, and gives the lease back.
 func (s *Service) lead(ctx context.Context) error {
+	err := s.work(ctx)
+	clean, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	if rerr := s.release(clean); rerr != nil {
+		s.opt.Log.Warn("lease not given back; it runs out", "err", rerr)
+	}
+	if ctx.Err() != nil { // we were asked to stop: whatever was cut by that is no failure
+		return nil
+	}
+	if errors.Is(err, errNoLease) {
+		s.opt.Log.Warn("lease lost", "owner", s.owner)
+		return nil
+	}
+	return err
+}
+
+func (s *Service) work(ctx context.Context) error {
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
@@ -57,23 +74,7 @@ func (s *Service) lead(ctx context.Context) error {
 		w := &worker{s: s, name: name, channel: c}
 		g.Go(func() error { return w.run(work) })
 	}
-	err := g.Wait()
-	clean, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer stop()
-	err = errors.Join(notEnded(err), s.release(clean))
-	if errors.Is(err, errNoLease) {
-		s.opt.Log.Warn("lease lost", "owner", s.owner)
-		return nil
-	}
-	return err
-}
-
-// notEnded drops the errors that only say that we were asked to stop.
-func notEnded(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return g.Wait()
 }
 
 // takeOver marks what a dead sender was about to send: nobody knows whether it has arrived.

@@ -140,6 +140,12 @@ func (w *worker) take(ctx context.Context) (d *delivery, wait time.Duration, err
 		if wait = time.Until(free); wait > 0 {
 			return nil
 		}
+		// This worker makes one call at a time, and none is under way: what is marked as being sent is left over from a
+		// call whose result could not be written down, on a full disk for example.
+		if _, err := tx.ExecContext(ctx, "UPDATE delivery INDEXED BY delivery_state SET state = 'unknown', looks = 0, next_at = ?, reason = 'its result could not be written down' WHERE state = 'sending' AND channel = ?",
+			time.Now().Add(w.s.opt.LookWait).UnixMicro(), w.name); err != nil {
+			return err
+		}
 		d, err = w.find(ctx, tx)
 		if err != nil || d == nil {
 			wait = w.s.opt.Poll // what is due stands behind something that is not

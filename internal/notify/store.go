@@ -78,6 +78,7 @@ CREATE TABLE delivery (
 	UNIQUE (event_id, channel, part)
 ) STRICT;
 CREATE INDEX delivery_open ON delivery (channel, id) WHERE state IN ('ready', 'retry', 'unknown', 'sending');
+CREATE INDEX delivery_due ON delivery (channel, next_at) WHERE state IN ('ready', 'retry', 'unknown', 'sending');
 CREATE INDEX delivery_key ON delivery (key, channel, id);
 CREATE INDEX delivery_state ON delivery (state);
 CREATE TABLE message (

@@ -174,3 +174,32 @@ func TestRoutesWithAlsoAndBrackets(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemaForEditors(t *testing.T) {
+	b, err := config.Schema(&Units{}, "units.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"fallback"`, `"on_unknown"`, builtin, `env:NAME`, `"mention"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s is not in the schema", want)
+		}
+	}
+	if strings.Contains(string(b), `"silences_max"`) || strings.Contains(string(b), `"quiet"`) {
+		t.Error("the schema offers what this version refuses")
+	}
+}
+
+func FuzzUnits(f *testing.F) {
+	f.Add(designUnits)
+	f.Add(twoChannels)
+	f.Fuzz(func(t *testing.T, text string) {
+		var u Units
+		if config.Decode("units.yaml", []byte(text), &u) != nil {
+			return
+		}
+		if _, err := u.Test(); err != nil {
+			t.Fatalf("accepted by check, but: %v", err)
+		}
+	})
+}

@@ -79,3 +79,34 @@ func TestKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsOlderThanWhatWasTold(t *testing.T) {
+	now := time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC)
+	told := outcome.Outcome{RunID: "r", State: outcome.Failed, Attempt: 2, Revision: 3, At: now}
+	for name, c := range map[string]struct {
+		change func(*outcome.Outcome)
+		stale  bool
+	}{
+		"an earlier attempt":                   {func(o *outcome.Outcome) { o.Attempt = 1 }, true},
+		"the next attempt runs":                {func(o *outcome.Outcome) { o.Attempt, o.State, o.Revision = 3, outcome.Running, 0 }, false},
+		"running after the end, high revision": {func(o *outcome.Outcome) { o.State, o.Revision = outcome.Running, 1795416720 }, true},
+		"an earlier revision":                  {func(o *outcome.Outcome) { o.Revision = 2 }, true},
+		"a later revision":                     {func(o *outcome.Outcome) { o.Revision, o.State = 4, outcome.Ready }, false},
+		"another run, earlier":                 {func(o *outcome.Outcome) { o.RunID, o.At = "s", now.Add(-time.Second) }, true},
+		"another run, later":                   {func(o *outcome.Outcome) { o.RunID, o.At, o.Attempt = "s", now.Add(time.Second), 1 }, false},
+		"no revisions, but an earlier time":    {func(o *outcome.Outcome) { o.At, o.State = now.Add(-time.Second), outcome.Ready }, true},
+	} {
+		st := &story{}
+		st.advance(told)
+		o := told
+		c.change(&o)
+		if why := st.stale(o); (why != "") != c.stale {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+	running := &story{}
+	running.advance(outcome.Outcome{RunID: "r", State: outcome.Running, Revision: 1795416720, At: now}) // as other producers' events come
+	if why := running.stale(outcome.Outcome{RunID: "r", State: outcome.Ready, At: now.Add(-time.Millisecond)}); why != "" {
+		t.Errorf("the end of a run is not told: %s", why)
+	}
+}

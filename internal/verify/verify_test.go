@@ -368,7 +368,7 @@ func TestEveryColumnIsCompared(t *testing.T) {
 		"null":              {func(r *record) { r.N = nil }, "n is (null), must be 301"},
 		"number":            {func(r *record) { n := int64(302); r.N = &n }, "n is 302, must be 301"},
 		"decimal":           {func(r *record) { r.Amount = big.NewRat(302, 100) }, "amount is 3.02, must be 3.01"},
-		"timestamp":         {func(r *record) { r.At++ }, "at is 1970-01-01 00:00:00.301001"},
+		"timestamp":         {func(r *record) { r.At++ }, "at is 1970-01-01T00:00:00.301001Z, must be"},
 		"double":            {func(r *record) { r.Risk = -r.Risk }, "risk is -43, must be 43"},
 		"boolean":           {func(r *record) { r.Flag = !r.Flag }, "flag is true, must be false"},
 		"text in a record":  {func(r *record) { r.Sub.City = "" }, "sub is "},
