@@ -190,7 +190,7 @@ func TestWhatPeopleRead(t *testing.T) {
 			Evidence: []verify.Evidence{{Kind: "lost", Shard: 1, Seq: 77, Detail: "acknowledged by the broker; neither in the table nor in the quarantine"}},
 		}, "bank.transactions"),
 		"progress": progressLine(load.Progress{Elapsed: 12300 * time.Millisecond, Planned: 1_000_000, Sent: 720_412, Acked: 720_100, InFlight: 312, Rate: 59_980, TargetRate: 60_000, BytesPerSecond: 15.6e6,
-			Stage: "steady", State: load.Measuring, WindowResponse: load.Quantiles{P99: 8.4}, LagP99: 0.3}) + "\n",
+			Stage: "steady", State: load.Measuring, WindowResponse: load.Quantiles{Count: 60_000, P99: 8.4}, LagP99: 0.3}) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(goldens, name+".golden")

@@ -25,8 +25,12 @@ func progressLine(p load.Progress) string {
 	if p.State != load.Measuring || state == "" {
 		state = p.State
 	}
+	p99 := "-" // nothing was measured yet
+	if p.WindowResponse.Count > 0 {
+		p99 = ms(p.WindowResponse.P99)
+	}
 	line := fmt.Sprintf("%6s%s  %-9s %s/s %s, %s/s  sent %s  acked %s  in flight %s  p99 %s  lag p99 %s", short(p.Elapsed), share, state, count(p.Rate), target, volume(p.BytesPerSecond),
-		count(float64(p.Sent)), count(float64(p.Acked)), count(float64(p.InFlight)), ms(p.WindowResponse.P99), ms(p.LagP99))
+		count(float64(p.Sent)), count(float64(p.Acked)), count(float64(p.InFlight)), p99, ms(p.LagP99))
 	if p.Errors > 0 {
 		line += fmt.Sprintf("  ERRORS %d", p.Errors)
 	}

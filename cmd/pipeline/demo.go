@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -48,6 +49,10 @@ seconds, rss_mb}. Exit code 1 if the proof fails.`,
 }
 
 func runDemo(ctx context.Context, app *cli.App, count config.Count) (err error) {
+	if app.Getenv("GOMEMLIMIT") == "" {
+		// Broker, generator, stream, SQL engine and proof share this process; without a limit the heap doubles before it is swept.
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(200 << 20))
+	}
 	dir, err := demoDir(app.Home)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ type order struct {
 
 // site is an installation in a directory, with its own broker and registry.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	home   string
 	kafka  kafka.Config
 	reg    *registry.Client
@@ -49,7 +49,7 @@ type site struct {
 	run    ulid.ULID
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, home: t.TempDir(), schema: avro.MustParse(orderSchema), run: ulid.Make()}
 	broker, err := kafka.ServeEmbedded(t.Context(), "127.0.0.1:0", filepath.Join(s.home, "kafka"))

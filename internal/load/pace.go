@@ -17,7 +17,7 @@ const (
 	// coarse is the longest stretch that is slept in the kernel, where a stop is not heard.
 	coarse = 2 * time.Millisecond
 	// quantum is the shortest sleep: at high rates a few messages go out together, at most this late, instead of a wake-up for each.
-	quantum = 150 * time.Microsecond
+	quantum = 200 * time.Microsecond
 )
 
 func (p *pacer) now() time.Duration { return time.Since(p.start) }

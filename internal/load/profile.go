@@ -8,13 +8,11 @@ import (
 
 // A Profile is a load to put on a topic: what a profile file holds. Parse reads one.
 type Profile struct {
-	APIVersion string `yaml:"apiVersion" jsonschema:"required,enum=weir/v1"`
-	Kind       string `yaml:"kind" jsonschema:"required,enum=LoadProfile"`
-	Name       string `yaml:"name" jsonschema:"required,description=Name of the profile; it stands in reports"`
-	// Question is what a run with this profile answers, in one line.
-	Question string          `yaml:"question,omitempty" jsonschema:"description=What a run with this profile answers"`
-	Seed     uint64          `yaml:"seed,omitempty" jsonschema:"description=Same seed: same records. Default 1"`
-	Warmup   config.Duration `yaml:"warmup,omitempty" jsonschema:"description=The first part of the schedule: sent and verified but not timed. Default 0s"`
+	APIVersion string          `yaml:"apiVersion" jsonschema:"required,enum=weir/v1"`
+	Kind       string          `yaml:"kind" jsonschema:"required,enum=LoadProfile"`
+	Name       string          `yaml:"name" jsonschema:"required,description=Name of the profile; it stands in reports"`
+	Seed       uint64          `yaml:"seed,omitempty" jsonschema:"description=Same seed: same records. Default 1"`
+	Warmup     config.Duration `yaml:"warmup,omitempty" jsonschema:"description=The first part of the schedule: sent and verified but not timed. Default 0s"`
 
 	Rate   Rate   `yaml:"rate" jsonschema:"required,description=When messages are due; or the word max: as fast as acknowledgements allow"`
 	Volume Volume `yaml:"volume,omitempty" jsonschema:"description=Bounds of the run; the first one reached ends it"`
@@ -152,13 +150,12 @@ type Threshold struct {
 
 // Defaults of what a profile leaves out.
 const (
-	defaultSeed        = 1
-	defaultInFlight    = 100_000
-	defaultPartitions  = 6
-	defaultLinger      = 5 * time.Millisecond
-	defaultBatch       = 256 << 10
-	defaultDelivery    = 2 * time.Minute
-	defaultCompression = "none"
+	defaultSeed       = 1
+	defaultInFlight   = 100_000
+	defaultPartitions = 6
+	defaultLinger     = 5 * time.Millisecond
+	defaultBatch      = 256 << 10
+	defaultDelivery   = 2 * time.Minute
 )
 
 // Table is where the run's rows must arrive.

@@ -147,3 +147,15 @@ func TestFlagsOverrideTheProfile(t *testing.T) {
 		t.Error("a bad topic name in a flag passed")
 	}
 }
+
+func TestEditorsGetASchema(t *testing.T) {
+	b, err := config.Schema(&Profile{}, "load profile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"max_in_flight"`, `"not": true`, `"max"`, `"arrival"`, `"lognormal"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the schema lacks %s:\n%s", want, b)
+		}
+	}
+}

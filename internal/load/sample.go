@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hamba/avro/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A Sample is one message as a person reads it.
@@ -32,7 +33,7 @@ type Preview struct {
 	Size       Quantiles     `json:"size_bytes"`
 	NsRecord   float64       `json:"ns_per_record"` // of making one, on this machine now
 	Keys       int           `json:"keys"`          // different ones among the sampled
-	Share      float64       `json:"hottest_share"` // of the partition that gets most, by the key's murmur2
+	Share      float64       `json:"hottest_share"` // of the partition that gets most, by the key
 	Partitions int           `json:"partitions"`
 	Stages     Stages        `json:"stages,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"`
@@ -85,6 +86,7 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 
 func (v *Preview) measure(g *Generator) {
 	w, h := g.Writer(), newHistogram()
+	kafkas := kgo.StickyKeyPartitioner(nil).ForTopic("") // murmur2 of the key, as Kafka's own producer
 	keys, parts := map[string]bool{}, make([]int, v.Partitions)
 	buf := make([]byte, HeaderSize, 64<<10)
 	start := time.Now()
@@ -97,7 +99,7 @@ func (v *Preview) measure(g *Generator) {
 		record(h, int64(len(buf)))
 		if k := w.Key(buf); k != nil {
 			keys[string(k)] = true
-			parts[PartitionOf(k, v.Partitions)]++
+			parts[kafkas.Partition(&kgo.Record{Key: k}, v.Partitions)]++
 		}
 	}
 	v.Size, v.Keys = quantilesOf(h, 1), len(keys)
@@ -130,29 +132,6 @@ func (v *Preview) plan(p *Profile) {
 	if v.Share > 2/float64(v.Partitions) {
 		v.Warnings = append(v.Warnings, fmt.Sprintf("%.0f %% of the messages go to one partition", 100*v.Share))
 	}
-}
-
-// PartitionOf is where Kafka's own producer puts a key: murmur2.
-func PartitionOf(key []byte, partitions int) int {
-	const m = 0x5bd1e995
-	h := uint32(0x9747b28c) ^ uint32(len(key))
-	for len(key) >= 4 {
-		k := uint32(key[0]) | uint32(key[1])<<8 | uint32(key[2])<<16 | uint32(key[3])<<24
-		k *= m
-		k ^= k >> 24
-		h = h*m ^ k*m
-		key = key[4:]
-	}
-	for i := len(key) - 1; i >= 0; i-- {
-		h ^= uint32(key[i]) << (8 * i)
-		if i == 0 {
-			h *= m
-		}
-	}
-	h ^= h >> 13
-	h *= m
-	h ^= h >> 15
-	return int(h&0x7fffffff) % partitions
 }
 
 // readable turns what the decoder gives into what JSON shows well.

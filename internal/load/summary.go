@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -106,6 +107,9 @@ func (r *run) summary(cause error) Summary {
 		s.MBs = s.Rate * float64(s.Bytes) / float64(max(1, s.Acked)) / 1e6
 	}
 	s.judge(r, cause, last)
+	for _, v := range []*float64{&s.Rate, &s.MBs, &s.CPU, &s.Target, &s.Seconds, &s.BlockedS} {
+		*v = math.Round(*v*1000) / 1000
+	}
 	return s
 }
 
