@@ -11,11 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/internal/control"
 	"weir/internal/lake"
 	"weir/internal/ledger"
 	"weir/internal/load"
 	"weir/internal/project"
-	"weir/internal/quarantine"
+	"weir/internal/prove"
+	"weir/internal/show"
 	"weir/internal/verify"
 )
 
@@ -33,7 +35,7 @@ each named with topic, partition and offset, and how old rows were when they bec
 It works while the run goes on and after a crash of the generator.`,
 		Example: "  loadgen verify last\n  loadgen verify 01K8ZJ9V4T8QH0M6W2X3Y5A7BC --wait 30s --json",
 		RunE: func(c *cobra.Command, args []string) error {
-			return prove(c.Context(), app, o, append(args, "last")[0], c.Flags().Changed("wait"))
+			return runProof(c.Context(), app, o, append(args, "last")[0], c.Flags().Changed("wait"))
 		},
 	}
 	c.Flags().StringVar(&o.table, "table", "", "table, in place of the profile's")
@@ -41,7 +43,7 @@ It works while the run goes on and after a crash of the generator.`,
 	return c
 }
 
-func prove(ctx context.Context, app *cli.App, o verifyOptions, run string, waitGiven bool) error {
+func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, waitGiven bool) error {
 	pr, err := project.Open(".", app.Home)
 	if err != nil {
 		return err
@@ -68,17 +70,27 @@ func prove(ctx context.Context, app *cli.App, o verifyOptions, run string, waitG
 	if err != nil {
 		return err
 	}
+	publish(ctx, pr, r)
 	if err := app.Result(r, proofText(r, o.table)); err != nil {
 		return err
 	}
 	return proofError(r, m.Thresholds)
 }
 
+// publish shows the proof on the screens of the home, if something serves them.
+func publish(ctx context.Context, pr *project.Project, r verify.Result) {
+	client := control.Dial(pr.Socket())
+	defer client.Close()
+	screens := control.NewPublisher(ctx, client)
+	screens.Proof(show.Proof(r))
+	screens.Close()
+}
+
 // proveUntil proves, and proves again while rows are missing and there is time.
 func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, o verifyOptions) (verify.Result, error) {
 	end := time.Now().Add(o.wait)
 	for {
-		r, err := proveOnce(ctx, pr, lk, m, o.table)
+		r, err := prove.Table(ctx, m, o.table, lk, readableTimes(ctx, pr, o.table))
 		missing := errors.Is(err, lake.ErrNoTable) || err == nil && r.Lost > 0 && !r.Drained
 		if !missing || time.Now().After(end) {
 			return r, err
@@ -89,44 +101,6 @@ func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load
 		case <-time.After(min(time.Second, time.Until(end)+time.Millisecond)):
 		}
 	}
-}
-
-func proveOnce(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string) (verify.Result, error) {
-	t, err := lk.Table(ctx, table)
-	if err != nil {
-		return verify.Result{}, &cli.Error{Err: err, Hint: "the run's rows are expected there; --table names another, `pipeline run JOB` fills it"}
-	}
-	claim, err := claimOf(m)
-	if err != nil {
-		return verify.Result{}, err
-	}
-	opts := verify.Options{Claim: claim, Table: t, Readable: readableTimes(ctx, pr, table)}
-	q, err := lk.Table(ctx, quarantine.Table(table))
-	switch {
-	case err == nil:
-		opts.Quarantine = q
-	case !errors.Is(err, lake.ErrNoTable):
-		return verify.Result{}, err
-	}
-	return verify.Run(ctx, opts)
-}
-
-// claimOf turns the generator's manifest into what the proof needs of it.
-func claimOf(m *load.Manifest) (verify.Claim, error) {
-	g, err := m.Generator()
-	if err != nil {
-		return verify.Claim{}, fmt.Errorf("content of run %s: %w", m.Run, err)
-	}
-	n := uint64(len(m.Shards))
-	c := verify.Claim{Run: m.Run, Final: m.Known(), Schema: g.Schema(), Ends: m.Ends, NewContent: func() func([]byte, int32, uint64) []byte {
-		w := g.Writer()
-		return func(b []byte, shard int32, seq uint64) []byte { return w.Append(b, seq*n+uint64(shard)) }
-	}}
-	for i := range m.Shards {
-		s := &m.Shards[i]
-		c.Shards = append(c.Shards, verify.Shard{Sent: s.Sent, Reserved: s.Reserved, Acked: s.Acked})
-	}
-	return c, nil
 }
 
 // readableTimes are those that the pipeline has written down; without them the snapshots' own times are taken.

@@ -224,12 +224,7 @@ func (d *demo) prove(ctx context.Context, report string) error {
 		d.message = sent[0].Text
 	}
 	r.Seconds, r.RSS = time.Since(d.began).Seconds(), float64(telemetry.PeakRSS())/1e6
-	d.hub.Update(func(sn *control.Snapshot) {
-		sn.Proof = &control.Proof{
-			At: time.Now(), Run: v.Run, Sent: v.Sent, Rows: v.Rows, Lost: v.Lost, Doubled: v.Doubled, Reordered: v.Reordered, Altered: v.Altered,
-			Quarantined: v.Quarantined, ReadableP50: v.ReadableP50, ReadableP99: v.ReadableP99, Done: true,
-		}
-	})
+	d.hub.Update(func(sn *control.Snapshot) { sn.Proof = show.Proof(v) })
 	d.hub.Update(func(sn *control.Snapshot) { sn.Done = true })
 	return nil
 }

@@ -12,8 +12,10 @@ import (
 	"weir/internal/engine/duckdb"
 	"weir/internal/ingest"
 	"weir/internal/job"
+	"weir/internal/kafka"
 	"weir/internal/ledger"
 	"weir/internal/outcome"
+	"weir/internal/registry"
 	"weir/internal/report"
 	"weir/internal/show"
 	"weir/minibatch"
@@ -89,6 +91,8 @@ func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 	o := r.Telling(outcome.Ready)
 	o.RowsIn, o.RowsOut, o.Rejected, o.Filtered, o.Inputs, o.Outputs = t.rowsIn, t.rowsOut, t.rejected, t.filtered, t.inputs, t.outputs
 	switch {
+	case t.stopped:
+		o.State = outcome.Cancelled
 	case err != nil:
 		o.State = outcome.Failed
 		o.Cause = outcome.Cause{Code: code(err), Text: err.Error()}
@@ -96,8 +100,6 @@ func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 		if errors.As(err, &c) && c.Hint != "" {
 			o.Todo = "Data team: " + c.Hint
 		}
-	case t.stopped:
-		o.State = outcome.Cancelled
 	case t.rejected > 0:
 		o.State = outcome.Warning
 	}
@@ -119,9 +121,9 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 	if err := s.connect(ctx); err != nil {
 		return told{}, err
 	}
-	in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+	in, err := s.newIngest(ctx, j, c, x)
 	if err != nil {
-		return told{}, err
+		return told{stopped: errors.Is(err, cli.ErrInterrupted)}, err
 	}
 	defer in.Close()
 	w := show.NewStream(s.hub, control.Stream{Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, Topic: c.Topic, Workers: in.Workers()}, in)
@@ -147,6 +149,28 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 		rowsIn: r.RowsIn, rowsOut: r.RowsOut, rejected: r.Quarantined, filtered: r.Filtered, stopped: r.Stopped && !errors.Is(context.Cause(ctx), errCaughtUp),
 		inputs: []outcome.Dataset{{Namespace: "kafka", Name: c.Topic, Rows: r.RowsIn}}, outputs: []outcome.Dataset{{Name: c.Table, Rows: r.RowsOut}},
 	}, err
+}
+
+// newIngest connects the job. A stream that runs until it is stopped waits for a topic and a schema that are not there yet: the
+// embedded broker starts with the first stream, and the topic comes with the first load.
+func (s *site) newIngest(ctx context.Context, j job.Job, c ingest.Config, x execution) (*ingest.Job, error) {
+	for first := true; ; first = false {
+		in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+		if err == nil || x.mode != minibatch.Daemon || !errors.Is(err, kafka.ErrNoTopic) && !errors.Is(err, registry.ErrNoSubject) {
+			return in, err
+		}
+		if first {
+			s.hub.Event("warn", fmt.Sprintf("%s waits: %v", j.Name, err))
+			s.hub.Update(func(sn *control.Snapshot) {
+				sn.Streams = append(sn.Streams, control.Stream{At: time.Now(), Job: j.Name, Title: j.Title, Unit: j.Unit, Table: c.Table, Topic: c.Topic, State: control.Waiting, Error: err.Error()})
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil, cli.ErrInterrupted
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
 }
 
 func (s *site) report(ctx context.Context, j job.Job, c report.Config, x execution) (told, error) {

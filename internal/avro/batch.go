@@ -13,6 +13,7 @@ type Batch struct {
 	cols   []column
 	rows   int
 	bytes  int
+	last   *Plan // whose target has been compared
 }
 
 // NewBatch makes an empty batch for columns of a schema, such as that of a table: its field ids and names stay in the arrays.
@@ -34,8 +35,15 @@ func (b *Batch) Len() int { return b.rows }
 // Bytes is the length of the data in the batch, as they were on the wire.
 func (b *Batch) Bytes() int { return b.bytes }
 
-// Append decodes one datum. On an error, an *Error, the batch is as it was before.
+// Append decodes one datum. On an error, an *Error, the batch is as it was before. It panics if the plan was compiled for
+// other columns: values would land in the wrong ones.
 func (b *Batch) Append(p *Plan, datum []byte) error {
+	if p != b.last {
+		if p.target != b.target && !p.target.Equal(b.target) {
+			panic("avro: the plan was compiled for columns other than the batch's")
+		}
+		b.last = p
+	}
 	w := wire{buf: datum}
 	err := p.root.into(&w, b.cols)
 	if err == nil && w.pos < len(w.buf) {

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -116,9 +117,14 @@ type texts struct {
 	nulls   nulls
 }
 
-func (c *texts) add(b []byte) {
+// add fails where Arrow's offsets end. A batch of wire bytes gets there by enums only: one byte stands for a long symbol.
+func (c *texts) add(b []byte) error {
+	if len(c.data)+len(b) > math.MaxInt32 {
+		return errFull
+	}
 	c.data = append(c.data, b...)
 	c.offsets = append(c.offsets, int32(len(c.data)))
+	return nil
 }
 
 func (c *texts) rows() int { return len(c.offsets) - 1 }
@@ -155,7 +161,7 @@ type fixeds struct {
 func (c *fixeds) add(b []byte) { c.data, c.n = append(c.data, b...), c.n+1 }
 func (c *fixeds) null() {
 	c.nulls = append(c.nulls, int32(c.n))
-	c.add(make([]byte, c.dt.ByteWidth))
+	c.data, c.n = append(c.data, make([]byte, c.dt.ByteWidth)...), c.n+1
 }
 
 func (c *fixeds) truncate(rows int) {

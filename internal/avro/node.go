@@ -48,14 +48,14 @@ func (n *recordNode) decode(w *wire, c column) error {
 // unionNode is [null, T], [T, null] or [T]; null is its branch or -1.
 type unionNode struct {
 	inner    node
-	null     int64
-	branches int64
+	null     int32
+	branches int32
 }
 
 func (n unionNode) least() int { return 1 }
 
 func (n unionNode) decode(w *wire, c column) error {
-	b, err := w.long()
+	b, err := w.int()
 	switch {
 	case err != nil:
 		return err
@@ -127,15 +127,14 @@ type enumNode [][]byte
 func (n enumNode) least() int { return 1 }
 
 func (n enumNode) decode(w *wire, c column) error {
-	i, err := w.long()
+	i, err := w.int()
 	if err != nil {
 		return err
 	}
-	if i < 0 || i >= int64(len(n)) {
+	if i < 0 || int(i) >= len(n) {
 		return fmt.Errorf("symbol %d of an enum of %d", i, len(n))
 	}
-	c.(*texts).add(n[i])
-	return nil
+	return c.(*texts).add(n[i])
 }
 
 type fixedNode int
@@ -292,10 +291,10 @@ func (bytesNode) least() int { return 1 }
 
 func (bytesNode) decode(w *wire, c column) error {
 	b, err := w.bytes()
-	if err == nil {
-		c.(*texts).add(b)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.(*texts).add(b)
 }
 
 type stringNode struct{}
@@ -310,6 +309,5 @@ func (stringNode) decode(w *wire, c column) error {
 	if !utf8.Valid(b) { // one such text would make the whole file unreadable for other engines
 		return errUTF8
 	}
-	c.(*texts).add(b)
-	return nil
+	return c.(*texts).add(b)
 }

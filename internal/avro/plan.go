@@ -9,7 +9,10 @@ import (
 )
 
 // A Plan is the compiled way from a writer's schema to the columns of a target. It may be used by several goroutines.
-type Plan struct{ root *recordNode }
+type Plan struct {
+	root   *recordNode
+	target *arrow.Schema
+}
 
 // Compile matches the writer's fields with the target's columns by name. A column that the writer lacks becomes null; a
 // field that the target lacks, or whose type does not fit, is an error that names it.
@@ -25,7 +28,7 @@ func Compile(writer *Schema, target *arrow.Schema) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{n}, nil
+	return &Plan{n, target}, nil
 }
 
 // A node decodes one value of the writer's type and appends it to its column.
@@ -77,7 +80,7 @@ func compile(s avro.Schema, t arrow.DataType) (node, error) {
 			return nil, err
 		}
 		n, err := compile(inner, t)
-		return unionNode{n, int64(null), int64(len(s.Types()))}, err
+		return unionNode{n, int32(null), int32(len(s.Types()))}, err
 	case *avro.ArraySchema:
 		l, ok := t.(*arrow.ListType)
 		if !ok {

@@ -1,9 +1,11 @@
 package avro
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/big"
+	"reflect"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -13,13 +15,13 @@ import (
 
 // Values of both sides in the one form in which they are compared. Floats are their bits, for the sake of NaN.
 type (
-	blob   string
-	digits string
-	days   int64
-	micros64 int64 // since 1970
-	nanos  int64 // of a day; wraps around in hamba
-	bits32 uint32
-	bits64 uint64
+	blob    string
+	digits  string
+	days    int64
+	instant int64 // since 1970
+	nanos   int64 // of a day; wraps around in hamba
+	bits32  uint32
+	bits64  uint64
 )
 
 // value reads one value of an Arrow array.
@@ -51,7 +53,7 @@ func value(a arrow.Array, i int) any {
 	case *array.Time64:
 		return nanos(int64(a.Value(i)) * 1000)
 	case *array.Timestamp:
-		return micros64(a.Value(i))
+		return instant(a.Value(i))
 	case *array.Struct:
 		out := object{}
 		for k, f := range a.DataType().(*arrow.StructType).Fields() {
@@ -91,12 +93,14 @@ func plain(s hamba.Schema, v any) any {
 	case *hamba.RefSchema:
 		return plain(s.Schema(), v)
 	case *hamba.UnionSchema:
-		m, _ := v.(object) // {"type": value}
 		inner, _, _ := nullable(s)
-		for _, x := range m {
-			return plain(inner, x)
+		m, ok := v.(object) // {"type": value}, but a primitive by itself
+		for _, v = range m {
 		}
-		return nil
+		if v == nil || ok && len(m) == 0 {
+			return nil
+		}
+		return plain(inner, v)
 	case *hamba.RecordSchema:
 		out := object{}
 		for _, f := range s.Fields() {
@@ -144,7 +148,7 @@ func plainPrimitive(s *hamba.PrimitiveSchema, v any) any {
 		if s.Logical().Type() == hamba.Date {
 			return days(v.Unix() / 86400)
 		}
-		return micros64(v.Unix()*1e6 + int64(v.Nanosecond())/1e3)
+		return instant(v.Unix()*1e6 + int64(v.Nanosecond())/1e3)
 	}
 	return v
 }
@@ -153,4 +157,16 @@ func unscaled(l *hamba.DecimalLogicalSchema, v any) digits {
 	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(l.Scale())), nil)
 	r := new(big.Rat).Mul(v.(*big.Rat), new(big.Rat).SetInt(ten))
 	return digits(r.Num().String())
+}
+
+func fixedBytes(v any) any {
+	if d, ok := v.(hamba.LogicalDuration); ok {
+		b := binary.LittleEndian.AppendUint32(nil, d.Months)
+		b = binary.LittleEndian.AppendUint32(b, d.Days)
+		return blob(binary.LittleEndian.AppendUint32(b, d.Milliseconds))
+	}
+	r := reflect.ValueOf(v) // [N]byte
+	b := make([]byte, r.Len())
+	reflect.Copy(reflect.ValueOf(b), r)
+	return blob(b)
 }

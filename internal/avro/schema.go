@@ -7,10 +7,12 @@
 //
 // A datum that cannot be decoded leaves the batch exactly as it was. Hostile bytes never panic and never make the decoder
 // allocate more than a small multiple of their own length. What is decoded is what hamba/avro decodes (fuzzed against it),
-// with two refusals that a table demands: text that is not UTF-8, and decimals beyond their precision.
+// less what a table cannot hold or what only a broken writer emits: text that is not UTF-8, decimals beyond their precision,
+// times beyond what microseconds can hold, and numbers beyond their type.
 package avro
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -86,6 +88,9 @@ func arrowType(s avro.Schema, open []string) (arrow.DataType, error) {
 		if d, ok := s.Logical().(*avro.DecimalLogicalSchema); ok {
 			return decimalType(d)
 		}
+		if s.Size() <= 0 {
+			return nil, fmt.Errorf("fixed %s of %d bytes: a table has no such type", s.FullName(), s.Size())
+		}
 		return &arrow.FixedSizeBinaryType{ByteWidth: s.Size()}, nil
 	case *avro.ArraySchema:
 		t, err := arrowType(s.Items(), open)
@@ -107,6 +112,8 @@ func arrowType(s avro.Schema, open []string) (arrow.DataType, error) {
 		return arrowType(inner, open)
 	case *avro.PrimitiveSchema:
 		return primitiveType(s)
+	case *avro.NullSchema:
+		return nil, errAlwaysNull
 	}
 	return nil, fmt.Errorf("type %s is not supported in this version", s.Type())
 }
@@ -125,10 +132,12 @@ func nullable(s *avro.UnionSchema) (inner avro.Schema, null int, err error) {
 		inner = t
 	}
 	if inner == nil {
-		return nil, 0, fmt.Errorf("a field that is always null has no type for a table")
+		return nil, 0, errAlwaysNull
 	}
 	return inner, null, nil
 }
+
+var errAlwaysNull = errors.New("a field that is always null has no type for a table")
 
 var micros = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 
@@ -160,8 +169,6 @@ func primitiveType(s *avro.PrimitiveSchema) (arrow.DataType, error) {
 		return arrow.BinaryTypes.Binary, nil
 	case avro.String:
 		return arrow.BinaryTypes.String, nil
-	case avro.Null:
-		return nil, fmt.Errorf("a field that is always null has no type for a table")
 	}
 	return nil, fmt.Errorf("type %s is not supported in this version", s.Type())
 }

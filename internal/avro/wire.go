@@ -63,6 +63,7 @@ var (
 	errUTF8     = errors.New("text that is not UTF-8")
 	errDigits   = errors.New("a decimal with more digits than its type has")
 	errTime     = errors.New("a time beyond what microseconds can hold")
+	errFull     = errors.New("with this datum a column has more than 2 GiB of text")
 	errTrailing = errors.New("bytes are left after the datum")
 )
 
@@ -90,9 +91,13 @@ func (w *wire) long() (int64, error) {
 	return int64(v>>1) ^ -int64(v&1), nil
 }
 
+// maxInt is the most bytes that an int takes; all readers refuse longer ones, whatever their value.
+const maxInt = 5
+
 func (w *wire) int() (int32, error) {
+	start := w.pos
 	v, err := w.long()
-	if err == nil && (v > math.MaxInt32 || v < math.MinInt32) {
+	if err == nil && (v > math.MaxInt32 || v < math.MinInt32 || w.pos-start > maxInt) {
 		err = errInt
 	}
 	return int32(v), err

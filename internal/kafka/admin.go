@@ -44,11 +44,19 @@ func metadata(ctx context.Context, cl *kgo.Client, topic string) (*kmsg.Metadata
 	return m, m.Topics[0], kerr.ErrorForCode(m.Topics[0].ErrorCode)
 }
 
+// ErrNoTopic is what errors.Is finds where a topic does not exist.
+var ErrNoTopic = errors.New("no such topic")
+
+type noTopic string
+
+func (t noTopic) Error() string        { return fmt.Sprintf("topic %s does not exist", string(t)) }
+func (t noTopic) Is(target error) bool { return target == ErrNoTopic } //nolint:errorlint // a sentinel, by identity
+
 func topicError(topic string, err error) error {
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return &cli.Error{
-			Err:  fmt.Errorf("topic %s does not exist", topic),
+			Err:  noTopic(topic),
 			Hint: "make it (`loadgen run` makes the topic of its profile), or correct `topic:` in the job",
 		}
 	case errors.Is(err, kerr.TopicAuthorizationFailed):

@@ -30,17 +30,17 @@ type dialer struct {
 	mechanism string
 
 	mu     sync.Mutex
-	listen map[chan failure]bool
+	listen map[chan attempt]bool
 }
 
-// A failure is that of one connection. seed is its address if it is one of the client's seeds, else empty.
-type failure struct {
+// An attempt is what became of one connection. seed is its address if it is one of the client's seeds, else empty.
+type attempt struct {
 	seed string
-	err  error
+	err  error // nil: it stands
 }
 
 func newDialer(c Config) *dialer {
-	d := &dialer{tls: c.TLS != nil, listen: map[chan failure]bool{}}
+	d := &dialer{tls: c.TLS != nil, listen: map[chan attempt]bool{}}
 	if c.SASL != nil {
 		d.user, d.mechanism = c.SASL.User, c.SASL.Mechanism
 	}
@@ -49,32 +49,32 @@ func newDialer(c Config) *dialer {
 
 // OnBrokerConnect is called after the dial, the first request and the login.
 func (d *dialer) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
 		return
 	}
-	f := failure{err: err}
+	a := attempt{err: err}
 	if m.NodeID < 0 {
-		f.seed = net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
+		a.seed = net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for c := range d.listen {
 		select {
-		case c <- f:
+		case c <- a:
 		default: // nobody needs more than the first few
 		}
 	}
 }
 
-func (d *dialer) follow() (failures chan failure, stop func()) {
-	failures = make(chan failure, 64)
+func (d *dialer) follow() (attempts chan attempt, stop func()) {
+	attempts = make(chan attempt, 64)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.listen[failures] = true
-	return failures, func() {
+	d.listen[attempts] = true
+	return attempts, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.listen, failures)
+		delete(d.listen, attempts)
 	}
 }
 
@@ -82,7 +82,7 @@ func (d *dialer) follow() (failures chan failure, stop func()) {
 func Ping(ctx context.Context, cl *kgo.Client) error {
 	seeds, _ := cl.OptValue(kgo.SeedBrokers).([]string)
 	d := dialerOf(cl)
-	failures, stop := d.follow()
+	attempts, stop := d.follow()
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, pingLimit)
 	defer cancel()
@@ -94,20 +94,28 @@ func Ping(ctx context.Context, cl *kgo.Client) error {
 		answer <- err
 	}()
 	var last error
+	stood := false
 	failed := map[string]bool{}
 	for {
 		var err error
 		select {
-		case f := <-failures:
-			last = f.err
-			if f.seed != "" {
-				failed[f.seed] = true
+		case a := <-attempts:
+			if a.err == nil {
+				stood = true
+				continue
+			}
+			last = a.err
+			if a.seed != "" {
+				failed[a.seed] = true
 			}
 			if len(failed) < len(seeds) {
 				continue
 			}
 			err = last // no seed is left to try
 		case err = <-answer:
+			for len(attempts) > 0 { // told before the answer
+				stood = (<-attempts).err == nil || stood
+			}
 		case <-ctx.Done(): // a client that waits for a broker's first words heeds only its own, longer limit
 			err = ctx.Err()
 		}
@@ -117,7 +125,7 @@ func Ping(ctx context.Context, cl *kgo.Client) error {
 		case last != nil && errors.Is(err, context.DeadlineExceeded):
 			err = last
 		}
-		return d.explain(seeds, err)
+		return d.explain(seeds, err, stood)
 	}
 }
 
@@ -130,13 +138,13 @@ func dialerOf(cl *kgo.Client) *dialer {
 	return newDialer(Config{})
 }
 
-// explain puts err into the words of weir.yaml.
-func (d *dialer) explain(seeds []string, err error) error {
-	said, hint := d.words(strings.Join(seeds, ","), err)
+// explain puts err into the words of weir.yaml. stood says that a connection, with TLS and login if any, had been made before.
+func (d *dialer) explain(seeds []string, err error, stood bool) error {
+	said, hint := d.words(strings.Join(seeds, ","), err, stood)
 	return &cli.Error{Err: errors.New(said), Hint: hint}
 }
 
-func (d *dialer) words(at string, err error) (said, hint string) {
+func (d *dialer) words(at string, err error, stood bool) (said, hint string) {
 	var (
 		first    *kgo.ErrFirstReadEOF
 		record   tls.RecordHeaderError
@@ -147,7 +155,9 @@ func (d *dialer) words(at string, err error) (said, hint string) {
 	)
 	text := err.Error()
 	switch {
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState):
+	case errors.Is(err, kerr.IllegalSaslState):
+		return fmt.Sprintf("broker %s takes no login on this port", at), "take the port of its SASL listener, or remove kafka.sasl from weir.yaml"
+	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return fmt.Sprintf("broker %s refuses the login of user %s with %s", at, d.user, d.mechanism), "check user, password and mechanism of kafka.sasl in weir.yaml"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return fmt.Sprintf("broker %s does not offer logins with %s", at, d.mechanism), "kafka.sasl.mechanism in weir.yaml: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
@@ -157,10 +167,12 @@ func (d *dialer) words(at string, err error) (said, hint string) {
 		return fmt.Sprintf("broker %s: %s", at, hostname.Error()), "write the broker by a name that its certificate holds"
 	case errors.As(err, &cert):
 		return fmt.Sprintf("broker %s: %s", at, cert.Err), "the broker needs another certificate"
-	case d.tls && (errors.As(err, &record) || errors.As(err, &first)):
+	case d.tls && !stood && (errors.As(err, &record) || errors.As(err, &first)):
 		return fmt.Sprintf("broker %s does not speak TLS on this port", at), "take the port of its TLS listener, or remove kafka.tls from weir.yaml"
 	case strings.Contains(text, "tls alert record"):
 		return fmt.Sprintf("broker %s speaks only TLS on this port", at), "add `tls: {ca: FILE}` to kafka in weir.yaml (`tls: {}` for an authority of the system)"
+	case errors.As(err, &first) && stood:
+		return fmt.Sprintf("broker %s closes the connection at the first request", at), "it may want a login (kafka.sasl in weir.yaml)"
 	case errors.As(err, &first), d.user == "" && errors.Is(err, syscall.ECONNRESET):
 		return fmt.Sprintf("broker %s closes the connection at the first request", at), "it may want TLS (kafka.tls in weir.yaml) or a login (kafka.sasl)"
 	case d.user != "" && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):

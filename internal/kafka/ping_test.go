@@ -125,6 +125,7 @@ func TestPingSaysWhatIsWrong(t *testing.T) {
 		{"a wrong user with SCRAM", broker(t, withLogin...), login("SCRAM-SHA-512", "bob"), nil, "broker BROKER closes the connection during the login of user bob with SCRAM-SHA-512", "password"},
 		{"a mechanism that it lacks", broker(t, withLogin...), login("SCRAM-SHA-256", "ann"), nil, "SCRAM-SHA-256", "mechanism"},
 		{"no login where one is wanted", broker(t, withLogin...), nil, nil, "broker BROKER closes the connection at the first request", "kafka.sasl"},
+		{"no login where one is wanted over TLS", broker(t, append(withLogin, overTLS(cert))...), nil, &TLS{CA: ca}, "broker BROKER closes the connection at the first request", "kafka.sasl"},
 		{"login without TLS where TLS is wanted", broker(t, append(withLogin, overTLS(cert))...), login("PLAIN", "ann"), nil, "broker BROKER closes the connection at the first request", "kafka.tls"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -184,8 +185,9 @@ func TestWhatKafkaSaysToALogin(t *testing.T) {
 	for err, want := range map[error]string{
 		kerr.SaslAuthenticationFailed: "broker a:1 refuses the login of user ann with PLAIN",
 		kerr.UnsupportedSaslMechanism: "broker a:1 does not offer logins with PLAIN",
+		kerr.IllegalSaslState:         "broker a:1 takes no login on this port",
 	} {
-		if e := d.explain([]string{"a:1"}, fmt.Errorf("connect: %w", err)); e.Error() != want {
+		if e := d.explain([]string{"a:1"}, fmt.Errorf("connect: %w", err), false); e.Error() != want {
 			t.Errorf("got %v, want %s", e, want)
 		}
 	}

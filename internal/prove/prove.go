@@ -17,7 +17,7 @@ import (
 	"weir/internal/verify"
 )
 
-// Run proves a run of a home from its table. readable says when a snapshot of a table could first be read; it may be nil.
+// Run proves a run of a home from its table. readable says when the snapshots of a table could first be read; it may be nil.
 func Run(ctx context.Context, home, run, table string, l *lake.Lake, readable func(table string) (map[int64]time.Time, error)) (verify.Result, error) {
 	m, err := load.ReadManifest(home, run)
 	if err != nil {
@@ -26,31 +26,36 @@ func Run(ctx context.Context, home, run, table string, l *lake.Lake, readable fu
 	if table == "" {
 		table = m.Table
 	}
+	var at func(int64) (time.Time, bool)
+	if readable != nil {
+		known, err := readable(table)
+		if err != nil {
+			return verify.Result{}, err
+		}
+		at = func(snapshot int64) (time.Time, bool) { t, ok := known[snapshot]; return t, ok }
+	}
+	return Table(ctx, m, table, l, at)
+}
+
+// Table proves a manifest from a table and its quarantine.
+func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, readable func(snapshot int64) (time.Time, bool)) (verify.Result, error) {
 	claim, err := Claim(m)
 	if err != nil {
 		return verify.Result{}, err
 	}
-	o := verify.Options{Claim: claim}
 	t, err := l.Table(ctx, table)
 	if errors.Is(err, lake.ErrNoTable) {
-		return verify.Result{}, &cli.Error{Err: err, Hint: "name the table of the ingest job with --table, and --home of its installation"}
+		return verify.Result{}, &cli.Error{Err: err, Hint: "the run's rows are expected there; --table names another, `pipeline run JOB` fills it"}
 	}
 	if err != nil {
 		return verify.Result{}, err
 	}
-	o.Table = t
+	o := verify.Options{Claim: claim, Table: t, Readable: readable}
 	q, err := l.Table(ctx, quarantine.Table(table))
 	if err == nil {
 		o.Quarantine = q
 	} else if !errors.Is(err, lake.ErrNoTable) {
 		return verify.Result{}, err
-	}
-	if readable != nil {
-		at, err := readable(table)
-		if err != nil {
-			return verify.Result{}, err
-		}
-		o.Readable = func(snapshot int64) (time.Time, bool) { t, ok := at[snapshot]; return t, ok }
 	}
 	return verify.Run(ctx, o)
 }

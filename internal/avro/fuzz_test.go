@@ -1,0 +1,213 @@
+package avro
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/google/go-cmp/cmp"
+	hamba "github.com/hamba/avro/v2"
+	"pgregory.net/rapid"
+)
+
+// FuzzAgainstHamba holds the decoder against hamba/avro: random schemas, random data, and the same data cut and broken.
+func FuzzAgainstHamba(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(bytes.Repeat([]byte{1, 3, 2, 4, 9, 255, 7, 10, 100}, 40))
+	f.Add(bytes.Repeat([]byte{4, 2, 1, 3, 18, 5, 250, 17}, 40))
+	f.Fuzz(func(t *testing.T, b []byte) { againstHamba(t, b) })
+}
+
+// The same in each `go test`.
+func TestDecodesWhatHambaDecodes(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		againstHamba(t, rapid.SliceOfN(rapid.Byte(), 20, 400).Draw(rt, "dice"))
+	})
+}
+
+// refusals are what may be refused although hamba takes it.
+var refusals = []error{errUTF8, errDigits, errTime, errInt, errVarint}
+
+func againstHamba(t *testing.T, throws []byte) {
+	t.Helper()
+	d := &dice{bytes: throws}
+	text := d.schema(t)
+	s, err := Parse(text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	ref := newReference(s)
+	c := newCase(t, text, s)
+
+	good := d.datum(nil, s.root)
+	want, err := ref.decode(good)
+	if err != nil {
+		t.Fatalf("hamba: %v\n%s\n%x", err, text, good)
+	}
+	c.append(good, want, nil)
+	if again, err := ref.api.Marshal(s.root, ref.last); err != nil {
+		t.Fatalf("hamba: %v\n%s\n%x", err, text, good)
+	} else { // what hamba writes
+		c.append(again, want, nil)
+	}
+	for _, bad := range broken(d, good) {
+		want, err := ref.decode(bad)
+		c.append(bad, want, err)
+		c.append(good, nil, errSkipValue)
+	}
+	c.finish()
+}
+
+// broken are the prefixes of a datum, and variants with a byte changed, added or lost.
+func broken(d *dice, good []byte) [][]byte {
+	var out [][]byte
+	for n := range min(len(good), 64) {
+		out = append(out, good[:n])
+	}
+	for range 16 {
+		if len(good) == 0 {
+			break
+		}
+		b, at := bytes.Clone(good), d.throw(min(len(good), 256))
+		switch d.throw(4) {
+		case 0:
+			b[at] ^= 1 << d.throw(8)
+		case 1:
+			b[at] = d.take(1)[0]
+		case 2:
+			b = append(b[:at], b[at+1:]...)
+		case 3:
+			b = append(b[:at], append(d.take(1+d.throw(10)), b[at:]...)...)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// A reference decodes by hamba into any.
+type reference struct {
+	schema hamba.Schema
+	api    hamba.API
+	last   any // as hamba gave it
+}
+
+func newReference(s *Schema) *reference {
+	// Of its own: hamba caches decoders by fingerprint for ever.
+	return &reference{schema: s.root, api: hamba.Config{MaxByteSliceSize: 1 << 16, MaxSliceAllocSize: 1 << 16}.Freeze()}
+}
+
+func (r *reference) decode(datum []byte) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil { // hamba may
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	in := hamba.NewReader(nil, 0, hamba.WithReaderConfig(r.api)).Reset(datum)
+	r.last = nil
+	in.ReadVal(r.schema, &r.last)
+	if in.Error != nil {
+		return nil, in.Error
+	}
+	if in.Peek(); in.Error == nil {
+		return nil, errTrailing
+	}
+	return plain(r.schema, r.last), nil
+}
+
+// A testCase is a batch and what must be in it.
+type testCase struct {
+	t      *testing.T
+	text   string
+	target *arrow.Schema
+	plan   *Plan
+	batch  *Batch
+	want   []any // by row
+	data   [][]byte
+}
+
+// errSkipValue says that a datum has been compared before.
+var errSkipValue = errors.New("known to be good")
+
+func newCase(t *testing.T, text string, s *Schema) *testCase {
+	t.Helper()
+	c := &testCase{t: t, text: text}
+	var err error
+	if c.target, err = ArrowSchema(s); err == nil {
+		if c.plan, err = Compile(s, c.target); err == nil {
+			c.batch, err = NewBatch(c.target)
+		}
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return c
+}
+
+// append appends a datum that hamba has decoded to want or has refused.
+func (c *testCase) append(datum []byte, want any, refused error) {
+	c.t.Helper()
+	before := c.batch.Len()
+	err := c.batch.Append(c.plan, datum)
+	if err == nil {
+		if refused != nil && !errors.Is(refused, errSkipValue) {
+			c.t.Fatalf("decoded, but hamba says: %v\n%s\n%x", refused, c.text, datum)
+		}
+		c.want, c.data = append(c.want, want), append(c.data, datum)
+		if c.batch.Len() != before+1 {
+			c.t.Fatalf("%d rows, want %d", c.batch.Len(), before+1)
+		}
+		return
+	}
+	if e := (*Error)(nil); !errors.As(err, &e) {
+		c.t.Fatalf("not an *Error: %v", err)
+	}
+	if c.batch.Len() != before {
+		c.t.Fatalf("refused, but a row is there: %v", err)
+	}
+	if refused != nil && !errors.Is(refused, errSkipValue) {
+		return
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r) {
+			return
+		}
+	}
+	c.t.Fatalf("%v; hamba decodes it\n%s\n%x", err, c.text, datum)
+}
+
+// finish compares the rows with hamba's, and the arrays with those of a batch that never met a broken datum.
+func (c *testCase) finish() {
+	c.t.Helper()
+	clean, err := NewBatch(c.target)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, datum := range c.data {
+		if err := clean.Append(c.plan, datum); err != nil {
+			c.t.Fatalf("%v, but it has been appended before\n%s\n%x", err, c.text, datum)
+		}
+	}
+	if clean.Bytes() != c.batch.Bytes() {
+		c.t.Fatalf("%d bytes, want %d", c.batch.Bytes(), clean.Bytes())
+	}
+	got, pure := c.batch.Flush(), clean.Flush()
+	for i := range got {
+		if got[i].Len() != len(c.want) || !array.Equal(got[i], pure[i]) {
+			c.t.Fatalf("column %s keeps traces of broken data\ngot  %v\nwant %v\n%s", c.target.Field(i).Name, got[i], pure[i], c.text)
+		}
+	}
+	for i, want := range c.want {
+		if want == nil {
+			want = c.want[0] // the good datum again
+		}
+		if have := row(c.target, got, i); !cmp.Equal(want, any(have)) {
+			c.t.Fatalf("row %d (-hamba +ours):\n%s\n%s\n%x", i, cmp.Diff(want, any(have)), c.text, c.data[i])
+		}
+	}
+	for _, a := range got {
+		a.Release()
+	}
+}
