@@ -3,6 +3,7 @@ package tui
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -204,7 +205,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		done <- run(ctx, &contextual{from}, in, io.Discard, Options{Getenv: env("TERM=xterm", "LANG=C.UTF-8")}, tea.WithWindowSize(80, 24))
 	}()
 	cancel()
-	if err := within(t, done); err != context.Canceled {
+	if err := within(t, done); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
 }

@@ -72,8 +72,8 @@ func (d *demo) do(ctx context.Context) error {
 		return err
 	}
 	// Stream until the load has ended and all of it is in the table.
-	stream, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	stream, stop := context.WithCancel(ctx)
+	defer stop()
 	type started struct {
 		job *ingest.Job
 		at  *show.Stream
@@ -96,7 +96,7 @@ func (d *demo) do(ctx context.Context) error {
 	if err := d.caughtUp(ctx, st.job, st.at, ended); err != nil {
 		return err
 	}
-	stop(errCaughtUp)
+	stop()
 	if err := <-ended; err != nil {
 		return err
 	}

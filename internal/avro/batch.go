@@ -14,6 +14,7 @@ type Batch struct {
 	rows   int
 	bytes  int
 	last   *Plan // whose target has been compared
+	wire   wire  // here, because as a variable it would be an allocation for each datum
 }
 
 // NewBatch makes an empty batch for columns of a schema, such as that of a table: its field ids and names stay in the arrays.
@@ -44,8 +45,9 @@ func (b *Batch) Append(p *Plan, datum []byte) error {
 		}
 		b.last = p
 	}
-	w := wire{buf: datum}
-	err := p.root.into(&w, b.cols)
+	w := &b.wire
+	*w = wire{buf: datum}
+	err := p.root.into(w, b.cols)
 	if err == nil && w.pos < len(w.buf) {
 		err = errTrailing
 	}

@@ -96,7 +96,7 @@ func TestTableTypes(t *testing.T) {
 		`{"type":"fixed","name":"F","size":3}`:                                       "fixed_size_binary[3]",
 		`{"type":"array","items":"int"}`:                                             "list<element: int32, nullable>",
 		`{"type":"map","values":"int"}`:                                              "map<utf8, int32, items_nullable>",
-		`{"type":"record","name":"S","fields":[{"name":"x","type":"int"}]}`:          "struct<x: int32>",
+		`{"type":"record","name":"S","fields":[{"name":"x","type":"int"}]}`:          "struct<x: int32 nullable>",
 		`{"type":"bytes","logicalType":"decimal","precision":38,"scale":2}`:          "decimal(38, 2)",
 		`{"type":"fixed","name":"F","size":8,"logicalType":"decimal","precision":9}`: "decimal(9, 0)",
 		`{"type":"int","logicalType":"date"}`:                                        "date32",

@@ -90,7 +90,7 @@ func (c *Client) follow(ctx context.Context, take func(Frame)) error {
 	watch := time.AfterFunc(c.dead, func() { cancel(silent) })
 	defer watch.Stop()
 	why := func(err error) error {
-		if context.Cause(ctx) == silent {
+		if errors.Is(context.Cause(ctx), silent) {
 			return silent
 		}
 		return err

@@ -142,7 +142,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			v := recover()
-			if v == nil || v == http.ErrAbortHandler {
+			if err, ok := v.(error); v == nil || ok && errors.Is(err, http.ErrAbortHandler) {
 				return
 			}
 			s.hub.Event("error", fmt.Sprintf("control: %s %s: %v", r.Method, r.URL.Path, v))

@@ -46,7 +46,6 @@ type Slack struct {
 
 	mu       sync.Mutex
 	token    string
-	channels map[string]bool // nil: any channel exists
 	messages []*SlackMessage
 	calls    []SlackCall
 	clock    int64

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -40,7 +39,7 @@ type Options struct {
 // that the manifest could not be kept; everything else is in the verdict.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	content, err := o.Profile.Content()
 	if err != nil {
