@@ -60,6 +60,7 @@ func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, 
 		err = fmt.Errorf("job %s: nothing runs kind %s", j.Name, j.Kind)
 	}
 	quiet()
+	err = resolvable(j.Name, err)
 	o := t.outcome(r, err)
 	if ferr := s.ledger.Finish(context.WithoutCancel(ctx), x.id, o); ferr != nil {
 		err = errors.Join(err, ferr)

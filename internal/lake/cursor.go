@@ -105,3 +105,37 @@ func parent(tbl *table.Table, s *table.Snapshot) *table.Snapshot {
 	}
 	return tbl.SnapshotByID(*s.ParentSnapshotID)
 }
+
+// Resolve ends a RolledBackError: a human has decided from which of the two cursors the job goes on. It commits that cursor,
+// without rows, so that property and history agree again; keep says which: the property's (true) or the snapshot's.
+func (t *Table) Resolve(ctx context.Context, job string, keep bool) (Position, error) {
+	_, err := t.Position(ctx, job)
+	var rolled *RolledBackError
+	if !errors.As(err, &rolled) {
+		if err == nil {
+			err = fmt.Errorf("table %s: property and history agree for job %s: there is nothing to resolve", t.name, job)
+		}
+		return Position{}, err
+	}
+	cursor := rolled.Snapshot.Cursor
+	if keep {
+		cursor = rolled.Property.Cursor
+	}
+	if len(cursor) == 0 {
+		return Position{}, fmt.Errorf("table %s: no snapshot of job %s is left to go on from", t.name, job)
+	}
+	id := fmt.Sprintf("resolved-%d-%d", rolled.Property.Seq, rolled.Snapshot.Seq)
+	_, err = t.Commit(ctx, Commit{
+		Job: job, ID: id, Summary: map[string]string{"weir.resolved": fmt.Sprintf("property %s, snapshot %s", rolled.Property.Cursor, rolled.Snapshot.Cursor)},
+		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
+			if string(stored) != string(rolled.Property.Cursor) {
+				return nil, ErrMoved
+			}
+			return cursor, nil
+		},
+	})
+	if err != nil {
+		return Position{}, err
+	}
+	return t.Position(ctx, job)
+}

@@ -385,3 +385,35 @@ func TestAHomeThatIsNotWritable(t *testing.T) {
 		t.Errorf("got %v, want an error for the operator", err)
 	}
 }
+
+func TestAHumanResolvesARollback(t *testing.T) {
+	for keep, want := range map[bool]string{true: "30", false: "10"} {
+		ctx := t.Context()
+		tbl := ensure(t, open(t, t.TempDir()))
+		var first int64
+		for i := range int64(3) {
+			rc, err := appendRows(t, tbl, "a", i*10, i*10+10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = rc.Snapshot
+			}
+		}
+		if _, err := tbl.Resolve(ctx, "a", keep); err == nil {
+			t.Error("there was nothing to resolve")
+		}
+		tx := tbl.current().NewTransaction()
+		if err := tx.RollbackToSnapshot(first); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+		p, err := tbl.Resolve(ctx, "a", keep)
+		if err != nil || string(p.Cursor) != want {
+			t.Errorf("keep %v: got %+v, %v; want cursor %s", keep, p, err, want)
+		}
+		wantIDs(t, tbl, 10)
+	}
+}

@@ -58,6 +58,10 @@ type result struct {
 func (s sink) Position(ctx context.Context, job string) (minibatch.Cursor, error) {
 	p, err := s.j.table.Position(ctx, job)
 	var c minibatch.Cursor
+	var rolled *lake.RolledBackError
+	if errors.As(err, &rolled) {
+		err = minibatch.Fatal(err)
+	}
 	if err != nil || len(p.Cursor) == 0 {
 		return c, err
 	}
