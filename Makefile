@@ -6,6 +6,7 @@ CACHE  := $(or $(WEIR_CACHE),$(HOME)/.cache/weir)
 PREFIX ?= $(HOME)/.local
 ARGS   ?=
 PKG    ?= ./...
+BENCH  ?= ./internal/avro ./internal/ingest ./internal/load ./internal/report ./cmd/loadgen ./tui
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
@@ -46,8 +47,8 @@ test-real: tools ## the tests against a real Kafka, registry and Spark
 	go test -tags real -count=1 -timeout 60m ./test/real/...
 
 .PHONY: bench
-bench: tools ## the benchmarks (PKG=./internal/avro for one package)
-	go test -run '^$$' -bench . -benchmem $(PKG)
+bench: tools ## the benchmarks, each beside its reference in the same run (BENCH=./internal/avro for one package)
+	@go test -run '^$$' -bench . $(BENCH) | grep -v '^ok\|^PASS\|^goos\|^goarch\|^cpu'
 
 # The version is pinned here and built from source into the cache, so that everybody gets the same findings.
 $(GOLANGCI):

@@ -21,7 +21,7 @@ func readFile(t testing.TB, name string) []byte {
 
 // Each of these is a few bytes that promise a lot.
 func TestHostileBytes(t *testing.T) {
-	const date = `{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`
+	const decimal = `{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`
 	for _, c := range []struct {
 		name, typ string
 		datum     []byte
@@ -41,15 +41,16 @@ func TestHostileBytes(t *testing.T) {
 		{"number of 65 bits", `"long"`, append(bytes.Repeat([]byte{0xff}, 9), 2), errVarint},
 		{"number cut", `"long"`, []byte{0xff}, errShort},
 		{"long in an int", `"int"`, wireOf(int64(1) << 31), errInt},
+		{"long in a time", `{"type":"int","logicalType":"time-millis"}`, wireOf(int64(1) << 31), errInt},
 		{"int in six bytes", `"int"`, []byte{0x80, 0x80, 0x80, 0x80, 0x80, 0}, errInt},
 		{"boolean 2", `"boolean"`, []byte{2}, errBool},
 		{"float cut", `"float"`, []byte{2}, errShort},
 		{"double cut", `"double"`, []byte{2}, errShort},
 		{"fixed cut", `{"type":"fixed","name":"F","size":3}`, []byte{2}, errLength},
-		{"decimal of five digits", date, wireOf(2, []byte{0x27, 0x10}), errDigits},
-		{"decimal of minus five digits", date, wireOf(2, []byte{0xd8, 0xf0}), errDigits},
-		{"decimal of 17 bytes", date, wireOf(17, bytes.Repeat([]byte{1}, 17)), errDigits},
-		{"decimal of -2^127", date, wireOf(16, append([]byte{0x80}, make([]byte, 15)...)), errDigits},
+		{"decimal of five digits", decimal, wireOf(2, []byte{0x27, 0x10}), errDigits},
+		{"decimal of minus five digits", decimal, wireOf(2, []byte{0xd8, 0xf0}), errDigits},
+		{"decimal of 17 bytes", decimal, wireOf(17, bytes.Repeat([]byte{1}, 17)), errDigits},
+		{"decimal of -2^127", decimal, wireOf(16, append([]byte{0x80}, make([]byte, 15)...)), errDigits},
 		{"millis beyond micros", `{"type":"long","logicalType":"timestamp-millis"}`, wireOf(int64(math.MaxInt64)/1000 + 1), errTime},
 		{"key that is not UTF-8", `{"type":"map","values":"int"}`, wireOf(1, "\xc0", 1, 0), errUTF8},
 	} {

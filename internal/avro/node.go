@@ -226,7 +226,20 @@ func (intNode) decode(w *wire, c column) error {
 	return err
 }
 
-// longNode is a long, or an int for a wider column; the number is what it is multiplied with: 1000 for milliseconds.
+// intAsLongNode is an int for a wider column; the number is what it is multiplied with: 1000 for milliseconds.
+type intAsLongNode int64
+
+func (intAsLongNode) least() int { return 1 }
+
+func (n intAsLongNode) decode(w *wire, c column) error {
+	v, err := w.int()
+	if err == nil {
+		c.(*numbers[int64]).add(int64(v) * int64(n))
+	}
+	return err
+}
+
+// longNode is a long; the number is as above.
 type longNode int64
 
 func (longNode) least() int { return 1 }

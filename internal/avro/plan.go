@@ -150,7 +150,7 @@ func compilePrimitive(s *avro.PrimitiveSchema, t arrow.DataType) (node, error) {
 	if !arrow.TypeEqual(own, t) {
 		switch { // what Avro's own rules widen
 		case own.ID() == arrow.INT32 && t.ID() == arrow.INT64:
-			return longNode(1), nil
+			return intAsLongNode(1), nil
 		case own.ID() == arrow.FLOAT32 && t.ID() == arrow.FLOAT64:
 			return floatAsDoubleNode{}, nil
 		}
@@ -161,7 +161,7 @@ func compilePrimitive(s *avro.PrimitiveSchema, t arrow.DataType) (node, error) {
 		return boolNode{}, nil
 	case avro.Int:
 		if logical(s) == avro.TimeMillis {
-			return longNode(1000), nil
+			return intAsLongNode(1000), nil
 		}
 		return intNode{}, nil
 	case avro.Long:
