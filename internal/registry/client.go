@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -66,9 +67,20 @@ type Client struct {
 	ids  map[[2]string]int // subject and schema that were registered
 }
 
+// patience is how long a request may take; who calls tries again as long as it likes.
+const patience = 10 * time.Second
+
 // New makes a client; it does not talk to the registry yet.
-func New(c Config) (*Client, error) {
-	opts := []sr.ClientOpt{sr.URLs(c.URL), sr.UserAgent("weir"), sr.HTTPClient(&http.Client{Timeout: 10 * time.Second})}
+func New(c Config) (*Client, error) { return newClient(c, patience) }
+
+func newClient(c Config, patience time.Duration) (*Client, error) {
+	if c.Embedded() {
+		return nil, errors.New("registry: the embedded one must be started, and its address given")
+	}
+	for _, bad := range c.Validate() { // again, since an address may come from elsewhere than weir.yaml; it is not repeated
+		return nil, fmt.Errorf("registry.%s: %s", bad.Path, bad.Message)
+	}
+	opts := []sr.ClientOpt{sr.URLs(c.URL), sr.UserAgent("weir"), sr.HTTPClient(&http.Client{Timeout: patience})}
 	if c.User != "" {
 		opts = append(opts, sr.BasicAuth(c.User, c.Password.Reveal()))
 	}
@@ -140,7 +152,7 @@ func (c *Client) Register(ctx context.Context, subject, schema string) (int, err
 	got, err := c.cl.CreateSchema(ctx, subject, sr.Schema{Schema: schema})
 	var re *sr.ResponseError
 	if errors.As(err, &re) && re.StatusCode == http.StatusConflict {
-		return 0, fmt.Errorf("subject %s: %w: %s", subject, ErrIncompatible, firstLine(re.Message))
+		return 0, fmt.Errorf("subject %s: %w: %s", subject, ErrIncompatible, firstLine(javaClass.ReplaceAllString(re.Message, "")))
 	}
 	if err != nil {
 		return 0, c.explain("subject "+subject, err, ErrNoSubject)
@@ -168,11 +180,14 @@ func (c *Client) explain(what string, err, notFound error) error {
 		return fmt.Errorf("%s: %w (%s): it refused the login (HTTP %d); check registry.user and registry.password", what, ErrUnavailable, c.url, re.StatusCode)
 	case re.StatusCode == http.StatusNotFound: // no registry's 404: another server, or a path that is missing
 		return fmt.Errorf("%s: %w (%s): HTTP 404 without an error code; is the path right? Apicurio's ends in /apis/ccompat/v7", what, ErrUnavailable, c.url)
-	case re.StatusCode >= 500:
+	case re.StatusCode >= 500 || re.StatusCode == http.StatusTooManyRequests || re.StatusCode == http.StatusRequestTimeout:
 		return fmt.Errorf("%s: %w (%s): HTTP %d: %s", what, ErrUnavailable, c.url, re.StatusCode, firstLine(re.Message))
 	}
 	return fmt.Errorf("%s: the registry answers HTTP %d: %s", what, re.StatusCode, firstLine(re.Error()))
 }
+
+// javaClass is what Apicurio begins its messages with: io.apicurio.registry.rules.RuleViolationException:
+var javaClass = regexp.MustCompile(`^\s*(?:[a-z]\w*\.)+[A-Z]\w*: `)
 
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")

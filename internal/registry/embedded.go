@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +66,14 @@ func ServeEmbedded(ctx context.Context, addr, statePath string) (*Embedded, erro
 	if e.lis, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
 		return nil, fmt.Errorf("embedded registry: %w", err)
 	}
-	e.srv = &http.Server{Handler: http.MaxBytesHandler(http.HandlerFunc(e.serve), 8<<20), ReadHeaderTimeout: 5 * time.Second}
+	e.srv = &http.Server{
+		Handler:           http.MaxBytesHandler(http.HandlerFunc(e.serve), 8<<20),
+		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
 	go func() {
 		defer close(e.done)
 		_ = e.srv.Serve(e.lis) // ends with Close
@@ -96,8 +106,37 @@ func (e *Embedded) load() error {
 	for subject, level := range s.Levels {
 		e.levels[subject] = level
 	}
-	for _, x := range s.Schemas {
-		e.fake.SeedSchema(x.Subject, x.Version, x.ID, sr.Schema{Schema: x.Schema})
+	if err := e.seed(s.Schemas); err != nil {
+		return fmt.Errorf("%s: %w", e.state, err)
+	}
+	return nil
+}
+
+// seed gives srfake its schemas back. SeedSchema panics on what does not fit, and on an id that two subjects share.
+func (e *Embedded) seed(all []savedSchema) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	slices.SortFunc(all, func(a, b savedSchema) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
+	})
+	seen := map[int]bool{}
+	for _, x := range all {
+		s := sr.Schema{Schema: x.Schema}
+		if !seen[x.ID] {
+			e.fake.SeedSchema(x.Subject, x.Version, x.ID, s)
+			seen[x.ID] = true
+			continue
+		}
+		id, version, err := e.fake.RegisterSchema(x.Subject, s)
+		if err == nil && (id != x.ID || version != x.Version) {
+			err = fmt.Errorf("version %d of subject %s has schema %d, but it would get version %d and schema %d", x.Version, x.Subject, x.ID, version, id)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -120,16 +159,22 @@ func (e *Embedded) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(e.state), ".registry-*")
+	f, err := os.Create(e.state + ".new")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
 	_, err = f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), e.state)
+	if err = os.Rename(f.Name(), e.state); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(e.state)) // the new name must survive a power cut as well
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // client talks to srfake without a network.
@@ -138,21 +183,21 @@ func (e *Embedded) client() (*sr.Client, error) {
 }
 
 func (e *Embedded) serve(w http.ResponseWriter, r *http.Request) {
-	p := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	p := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/") // a subject may have an escaped slash in it
+	for i := range p {
+		p[i], _ = url.PathUnescape(p[i]) // EscapedPath is always valid
+	}
 	switch {
+	case p[0] == "contexts":
+		refuse(w, http.StatusNotFound, http.StatusNotFound, "the embedded registry has no contexts")
+	case r.Method == http.MethodDelete && p[0] == "subjects":
+		refuse(w, http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, "the embedded registry keeps every schema: messages refer to it by its id")
 	case r.Method == http.MethodPost && len(p) == 3 && p[0] == "subjects" && p[2] == "versions":
 		e.register(w, r, p[1])
 	case r.Method == http.MethodPost && len(p) >= 4 && p[0] == "compatibility" && p[1] == "subjects":
 		e.check(w, r, p[2])
 	case p[0] == "config" && len(p) <= 2:
 		e.config(w, r, strings.Join(p[1:], ""))
-	case r.Method == http.MethodDelete:
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.fake.Handler().ServeHTTP(w, r)
-		if err := e.save(r.Context()); err != nil {
-			return // the answer is out; a deletion that a restart forgets does no harm
-		}
 	default:
 		e.fake.Handler().ServeHTTP(w, r)
 	}
@@ -186,6 +231,8 @@ func (e *Embedded) check(w http.ResponseWriter, r *http.Request, subject string)
 	if !ok {
 		return
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	err := e.against(r.Context(), subject, next)
 	out := map[string]any{"is_compatible": err == nil}
 	if err != nil {
@@ -209,9 +256,6 @@ func (e *Embedded) against(ctx context.Context, subject string, next *avro.Schem
 		old, err := avro.Parse(x.Schema.Schema)
 		if err != nil {
 			return fmt.Errorf("version %d: %w", x.Version, err)
-		}
-		if old.String() == next.String() {
-			return nil // it is there already
 		}
 		earlier = append(earlier, old)
 	}
