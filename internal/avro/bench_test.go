@@ -115,7 +115,7 @@ func TestPaymentsAreLikeLoadgens(t *testing.T) {
 		if err != nil || len(datum) < 240 || len(datum) > 330 {
 			t.Fatalf("%d bytes, %v", len(datum), err)
 		}
-		c.append(datum, want, nil)
+		c.append(datum, given(want))
 	}
 	c.finish()
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"fmt"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -51,17 +50,16 @@ func againstHamba(t *testing.T, throws []byte) {
 	if err != nil {
 		t.Fatalf("hamba: %v\n%s\n%x", err, text, good)
 	}
-	c.append(good, want, nil)
+	c.append(good, given(want))
 	if again, err := ref.api.Marshal(s.root, ref.last); err != nil {
 		t.Fatalf("hamba: %v\n%s\n%x", err, text, good)
 	} else { // what hamba writes; times beyond its own range are others by now
-		want, err := ref.decode(again)
-		c.append(again, want, err)
+		c.append(again, ref.decode)
 	}
+	c.known = len(c.data)
 	for _, bad := range broken(d, good) {
-		want, err := ref.decode(bad)
-		c.append(bad, want, err)
-		c.append(good, nil, errSkipValue)
+		c.append(bad, ref.decode)
+		c.append(good, given(want))
 	}
 	c.finish()
 }
@@ -104,15 +102,10 @@ func newReference(s *Schema) *reference {
 	return &reference{schema: s.root, api: hamba.Config{MaxByteSliceSize: 1 << 16, MaxSliceAllocSize: 1 << 16}.Freeze()}
 }
 
-func (r *reference) decode(datum []byte) (v any, err error) {
-	defer func() {
-		if p := recover(); p != nil { // hamba may
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+// decode reads by ReadNext: Unmarshal goes through unsafe code, which broken data have seen corrupting the test's memory.
+func (r *reference) decode(datum []byte) (any, error) {
 	in := hamba.NewReader(nil, 0, hamba.WithReaderConfig(r.api)).Reset(datum)
-	r.last = nil
-	in.ReadVal(r.schema, &r.last)
+	r.last = in.ReadNext(r.schema)
 	if in.Error != nil {
 		return nil, in.Error
 	}
@@ -131,10 +124,12 @@ type testCase struct {
 	batch  *Batch
 	want   []any // by row
 	data   [][]byte
+	known  int // data that are not broken have been appended
 }
 
-// errSkipValue says that a datum has been compared before.
-var errSkipValue = errors.New("known to be good")
+func given(v any) func([]byte) (any, error) {
+	return func([]byte) (any, error) { return v, nil }
+}
 
 func newCase(t *testing.T, text string, s *Schema) *testCase {
 	t.Helper()
@@ -151,13 +146,14 @@ func newCase(t *testing.T, text string, s *Schema) *testCase {
 	return c
 }
 
-// append appends a datum that hamba has decoded to want or has refused.
-func (c *testCase) append(datum []byte, want any, refused error) {
+// append appends a datum and holds the outcome against hamba's.
+func (c *testCase) append(datum []byte, hambas func([]byte) (any, error)) {
 	c.t.Helper()
 	before := c.batch.Len()
 	err := c.batch.Append(c.plan, datum)
 	if err == nil {
-		if refused != nil && !errors.Is(refused, errSkipValue) {
+		want, refused := hambas(datum)
+		if refused != nil {
 			c.t.Fatalf("decoded, but hamba says: %v\n%s\n%x", refused, c.text, datum)
 		}
 		c.want, c.data = append(c.want, want), append(c.data, datum)
@@ -172,13 +168,16 @@ func (c *testCase) append(datum []byte, want any, refused error) {
 	if c.batch.Len() != before {
 		c.t.Fatalf("refused, but a row is there: %v", err)
 	}
-	if refused != nil && !errors.Is(refused, errSkipValue) {
-		return
-	}
 	for _, r := range refusals {
 		if errors.Is(err, r) {
 			return
 		}
+	}
+	if errors.Is(err, errBlock) && c.known > 0 {
+		return // hamba is not to be asked: it counts to any number, even with no data left
+	}
+	if _, refused := hambas(datum); refused != nil {
+		return
 	}
 	c.t.Fatalf("%v; hamba decodes it\n%s\n%x", err, c.text, datum)
 }
@@ -205,9 +204,6 @@ func (c *testCase) finish() {
 		}
 	}
 	for i, want := range c.want {
-		if want == nil {
-			want = c.want[0] // the good datum again
-		}
 		if have := row(c.target, got, i); !cmp.Equal(want, any(have)) {
 			c.t.Fatalf("row %d (-hamba +ours):\n%s\n%s\n%x", i, cmp.Diff(want, any(have)), c.text, c.data[i])
 		}

@@ -134,6 +134,13 @@ func plainPrimitive(s *hamba.PrimitiveSchema, v any) any {
 	switch v := v.(type) {
 	case int:
 		return int64(v)
+	case int64:
+		switch logical(s) { // which ReadNext leaves alone
+		case hamba.LocalTimestampMillis:
+			return instant(v * 1000)
+		case hamba.LocalTimestampMicros:
+			return instant(v)
+		}
 	case float32:
 		return bits32(math.Float32bits(v))
 	case float64:

@@ -5,15 +5,38 @@
 package engine
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"strings"
 )
+
+// ErrMemory means that a query cannot be run within the memory, or the temporary files, that the engine may use.
+var ErrMemory = errors.New("the query needs more memory than it may have")
+
+// An Engine runs queries. A query is one SELECT; it sees the tables that are handed in, under their names, and no other
+// file. $name in it is an argument: bound, never pasted; args may hold more than the query mentions. It is safe for
+// concurrent use. A mistake in the query is a *SQLError; a call whose context has ended returns the context's error within
+// a second.
+type Engine interface {
+	// References lists the tables that a query reads, sorted, each once, as the query spells them. It runs nothing.
+	References(ctx context.Context, query string) ([]string, error)
+	// Describe gives the columns of a query's result without running it.
+	Describe(ctx context.Context, query string, tables []Table, args map[string]any) ([]Column, error)
+	// Query gives at most limit rows; 0 means all.
+	Query(ctx context.Context, query string, tables []Table, limit int, args map[string]any) (Result, error)
+	// Copy writes the result as Parquet files in a new folder below dir, which become the caller's, synced to the disk. The
+	// columns, found by name, say as which type and field id each column of the result is written. No rows make no files;
+	// an error leaves none.
+	Copy(ctx context.Context, query string, tables []Table, dir string, columns []Column, args map[string]any) (files []string, rows int64, err error)
+}
 
 // A Table is what a query may read under a name.
 type Table struct {
 	Name    string   // with its namespace: bank.transactions
 	Files   []string // Parquet, local paths; they carry the field ids
 	Columns []Column
+	// PathColumn, unless it is empty, is the name of one more column: the path of the row's file, as Files spells it.
+	PathColumn string
 }
 
 // A Column of a table or of a result.
@@ -24,6 +47,10 @@ type Column struct {
 }
 
 // Result is rows that a query gave, in memory: for people and for small proofs.
+//
+// A value is nil, a bool, an int or uint of the column's width, a float, a string, []byte, or a time.Time in UTC (dates and
+// timestamps); lists are []any and structs map[string]any. Decimals, integers past 64 bits, UUIDs, times of day and whatever
+// else there is are strings, as SQL would print them.
 type Result struct {
 	Columns []Column
 	Rows    [][]any
@@ -36,23 +63,10 @@ func Ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // Literal quotes a text for SQL.
 func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// A SQLError is a mistake in a query, with its place in it.
-type SQLError struct {
-	Line, Col int    // from 1; 0 if the engine gave none
-	Message   string // one line
-	Hint      string // candidates, if the engine named some
-}
-
-func (e *SQLError) Error() string {
-	s := e.Message
-	if e.Hint != "" {
-		s += " (" + e.Hint + ")"
+// TableIdent quotes a table's name: its last part is the table, what stands before it the namespace.
+func TableIdent(name string) string {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return Ident(name[:i]) + "." + Ident(name[i+1:])
 	}
-	if e.Line > 0 {
-		return fmt.Sprintf("%d:%d: %s", e.Line, e.Col, s)
-	}
-	return s
+	return Ident(name)
 }
-
-// ExitCode: wrong SQL is wrong configuration.
-func (e *SQLError) ExitCode() int { return 2 }

@@ -242,24 +242,31 @@ func (e *Embedded) check(w http.ResponseWriter, r *http.Request, subject string)
 }
 
 // against holds a schema against the subject's earlier ones.
-func (e *Embedded) against(ctx context.Context, subject string, next *avro.Schema) error {
+func (e *Embedded) against(ctx context.Context, subject string, next candidate) error {
 	cl, err := e.client()
 	if err != nil {
 		return err
 	}
 	got, err := cl.Schemas(ctx, subject)
+	var re *sr.ResponseError
+	if errors.As(err, &re) && re.StatusCode == http.StatusNotFound {
+		return nil // a subject that does not exist yet takes any schema
+	}
 	if err != nil {
-		return nil //nolint:nilerr // a subject that does not exist yet takes any schema
+		return err
 	}
 	var earlier []*avro.Schema
 	for _, x := range got {
+		if sameJSON(x.Schema.Schema, next.text) {
+			return nil // it is there already
+		}
 		old, err := avro.Parse(x.Schema.Schema)
 		if err != nil {
 			return fmt.Errorf("version %d: %w", x.Version, err)
 		}
 		earlier = append(earlier, old)
 	}
-	return compatible(e.level(subject), next, earlier)
+	return compatible(e.level(subject), next.schema, earlier)
 }
 
 func (e *Embedded) level(subject string) sr.CompatibilityLevel {

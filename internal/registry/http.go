@@ -5,18 +5,25 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 
 	"weir/internal/avro"
 )
 
 const contentType = "application/vnd.schemaregistry.v1+json"
 
+// A candidate is a schema that wants to be registered.
+type candidate struct {
+	text   string
+	schema *avro.Schema
+}
+
 // read takes the schema out of a request; it answers itself where there is none.
-func read(w http.ResponseWriter, r *http.Request) (body []byte, s *avro.Schema, ok bool) {
+func read(w http.ResponseWriter, r *http.Request) (body []byte, s candidate, ok bool) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, http.StatusBadRequest, err.Error())
-		return nil, nil, false
+		return nil, s, false
 	}
 	var in struct {
 		Schema string `json:"schema"`
@@ -24,17 +31,24 @@ func read(w http.ResponseWriter, r *http.Request) (body []byte, s *avro.Schema, 
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		refuse(w, http.StatusBadRequest, http.StatusBadRequest, "the body is not JSON: "+err.Error())
-		return nil, nil, false
+		return nil, s, false
 	}
 	if in.Type != "" && in.Type != "AVRO" {
 		refuse(w, http.StatusUnprocessableEntity, 42201, "the embedded registry takes only AVRO, not "+in.Type)
-		return nil, nil, false
+		return nil, s, false
 	}
-	if s, err = avro.Parse(in.Schema); err != nil {
+	if s.schema, err = avro.Parse(in.Schema); err != nil {
 		refuse(w, http.StatusUnprocessableEntity, 42201, "Invalid schema: "+err.Error())
-		return nil, nil, false
+		return nil, s, false
 	}
+	s.text = in.Schema
 	return body, s, true
+}
+
+// sameJSON is how srfake tells a schema that it has from a new one.
+func sameJSON(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }
 
 func refuse(w http.ResponseWriter, status, code int, message string) {

@@ -76,6 +76,9 @@ func (f *follower) changes(u control.Update, now time.Time) []string {
 	if n := s.Notify; n != nil {
 		for i := len(n.Messages) - 1; i >= 0; i-- {
 			m := n.Messages[i]
+			if m.At.Before(s.Started) && m.State == "sent" {
+				continue // told before this program began
+			}
 			say(fmt.Sprint("message ", m.At.UnixNano(), m.Unit, m.Title), m.State, Message(&m))
 		}
 	}
@@ -172,7 +175,7 @@ func Report(r *control.Report) string {
 // Message in one line.
 func Message(m *control.Message) string {
 	b := fmt.Sprintf("message   %s %s %s %s", m.State, m.Unit, m.Channel, m.Title)
-	if m.Text != "" {
+	if m.Text != "" && !strings.HasPrefix(m.Text, m.Title) { // else the line would say everything twice
 		b += ": " + m.Text
 	}
 	if m.Why != "" {
@@ -212,7 +215,7 @@ func Summary(s *control.Snapshot, now time.Time) []string {
 	if n := s.Notify; n != nil {
 		out = append(out, fmt.Sprintf("notify    sent %d waiting %d held %d unknown %d dead %d", n.Sent, n.Waiting, n.Held, n.Unknown, n.Dead))
 		for i := range n.Messages {
-			if m := &n.Messages[i]; i < 3 {
+			if m := &n.Messages[i]; i < 3 && !(m.At.Before(s.Started) && m.State == "sent") {
 				out = append(out, Message(m))
 			}
 		}

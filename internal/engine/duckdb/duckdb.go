@@ -1,9 +1,9 @@
-// Package duckdb runs SQL inside this process.
+// Package duckdb runs SQL inside this process. Start with [New].
 //
 // Each call has a DuckDB of its own, in memory, that sees the tables which it was given and nothing else: no other file, no
-// network, no extension. Tables are views over read_parquet with the table's field ids, so that renamed and added columns are
-// found; queries never run over registered Arrow views, which give wrong numbers when only some columns are read
-// (duckdb-go #24, #28).
+// network, no extension, and no setting that a query could change. Tables are views over read_parquet with the table's
+// field ids, so that renamed and added columns are found; queries never run over registered Arrow views, which give wrong
+// numbers when only some columns are read (duckdb-go #24, #28).
 package duckdb
 
 import (
@@ -11,12 +11,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	_ "github.com/duckdb/duckdb-go/v2" // registers the driver
@@ -26,13 +22,16 @@ import (
 
 // Options of an engine; zero fields mean the default.
 type Options struct {
-	MemoryMB int    // default 1,024
-	Threads  int    // default: the machine's cores
-	TempDir  string // where what does not fit into memory goes; without it such a query fails
+	MemoryMB  int    // default 1,024
+	Threads   int    // default: the machine's cores
+	TempDir   string // where what does not fit into memory goes; without it such a query fails
+	MaxTempGB int    // of TempDir, for each query; default 50
 }
 
 // Engine runs queries. It is safe for concurrent use.
 type Engine struct{ o Options }
+
+var _ engine.Engine = (*Engine)(nil)
 
 // New makes an engine.
 func New(o Options) *Engine {
@@ -42,196 +41,108 @@ func New(o Options) *Engine {
 	if o.Threads == 0 {
 		o.Threads = runtime.NumCPU()
 	}
+	if o.MaxTempGB == 0 {
+		o.MaxTempGB = 50
+	}
 	return &Engine{o}
 }
 
-// open makes a database that sees the tables, and files below out if that is given.
-func (e *Engine) open(ctx context.Context, tables []engine.Table, out string) (*sql.DB, error) {
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		return nil, fmt.Errorf("duckdb: %w", err)
-	}
-	db.SetMaxOpenConns(1) // settings and views belong to one connection
-	if err := e.prepare(ctx, db, tables, out); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+// catalog is the name of a session's database. It is the catalog's own, so that weir.bank.pay works here as it does in Spark.
+const catalog = "weir"
+
+// session is one DuckDB, for one call.
+type session struct {
+	*sql.DB
+	scratch *scratch
 }
 
-func (e *Engine) prepare(ctx context.Context, db *sql.DB, tables []engine.Table, out string) error {
+func (s *session) close() error { return errors.Join(s.DB.Close(), s.scratch.remove()) }
+
+// open makes a database that sees the tables, and may write below out if that is given.
+func (e *Engine) open(ctx context.Context, tables []engine.Table, out string) (*session, error) {
+	sc, err := newScratch(e.o.TempDir)
+	if err != nil {
+		return nil, fmt.Errorf("duckdb: temporary files: %w", err)
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("duckdb: %w", err), sc.remove())
+	}
+	db.SetMaxOpenConns(1) // settings and the catalog in use belong to one connection
+	s := &session{db, sc}
+	for _, stmt := range e.setup(sc.path(), tables, out) {
+		if _, err := db.ExecContext(ctx, stmt); err != nil {
+			return nil, errors.Join(fmt.Errorf("duckdb: %w", explain(ctx, err, "", 0)), s.close())
+		}
+	}
+	return s, nil
+}
+
+// setup lists the statements that make a session. The order matters: once access is off and the settings are locked, nothing
+// that a query says can open them again.
+func (e *Engine) setup(scratch string, tables []engine.Table, out string) []string {
 	stmts := []string{
-		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
+		"SET errors_as_json = true", // with the place of a mistake in bytes; the text shows it with a cut line
+		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false", "SET allow_community_extensions = false",
 		fmt.Sprintf("SET memory_limit = '%dMB'", e.o.MemoryMB), fmt.Sprintf("SET threads = %d", e.o.Threads),
 		"SET TimeZone = 'UTC'", "SET preserve_insertion_order = false", "SET enable_progress_bar = false",
+		"SET temp_directory = " + engine.Literal(scratch), fmt.Sprintf("SET max_temp_directory_size = '%dGB'", e.o.MaxTempGB),
+		"ATTACH ':memory:' AS " + catalog, "USE " + catalog, "DETACH memory",
 	}
-	var dirs []string
-	if e.o.TempDir != "" {
-		if err := os.MkdirAll(e.o.TempDir, 0o755); err != nil {
-			return fmt.Errorf("duckdb: %w", err)
-		}
-		stmts = append(stmts, "SET temp_directory = "+engine.Literal(e.o.TempDir), "SET max_temp_directory_size = '50GB'")
-		dirs = append(dirs, e.o.TempDir)
-	} else {
-		stmts = append(stmts, "SET temp_directory = ''")
-	}
-	if out != "" {
-		dirs = append(dirs, out)
+	var paths, dirs []string
+	if out != "" { // a folder for itself and for what lies in it
+		paths, dirs = append(paths, out), append(dirs, out+"/")
 	}
 	for _, t := range tables {
-		for _, f := range t.Files {
-			dirs = append(dirs, filepath.Dir(f))
-		}
+		paths = append(paths, t.Files...)
 		stmts = append(stmts, views(t)...)
 	}
-	slices.Sort(dirs)
-	dirs = slices.Compact(dirs)
-	for i := range dirs {
-		dirs[i] = engine.Literal(dirs[i])
+	return append(stmts,
+		"SET allowed_paths = "+list(paths), "SET allowed_directories = "+list(dirs),
+		"SET enable_external_access = false", "SET lock_configuration = true")
+}
+
+// list writes texts as a list of SQL.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, s := range texts {
+		quoted[i] = engine.Literal(s)
 	}
-	stmts = append(stmts, "SET allowed_directories = ["+strings.Join(dirs, ", ")+"]", "SET enable_external_access = false", "SET lock_configuration = true")
-	for _, s := range stmts {
-		if _, err := db.ExecContext(ctx, s); err != nil {
-			return fmt.Errorf("duckdb: %w", explain(err))
-		}
-	}
-	return nil
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // views makes a table visible under its name.
 func views(t engine.Table) []string {
 	parts := strings.Split(t.Name, ".")
-	schema := strings.Join(parts[:len(parts)-1], ".")
-	name := engine.Ident(schema) + "." + engine.Ident(parts[len(parts)-1])
-	return []string{"CREATE SCHEMA IF NOT EXISTS " + engine.Ident(schema), "CREATE VIEW " + name + " AS " + from(t)}
+	last := len(parts) - 1
+	schema := engine.Ident(strings.Join(parts[:last], "."))
+	stmts := []string{"CREATE SCHEMA IF NOT EXISTS " + schema, "CREATE VIEW " + schema + "." + engine.Ident(parts[last]) + " AS " + from(t)}
+	if last == 2 { // SQL reads a.b.c as catalog, schema and table
+		c, s := engine.Ident(parts[0]), engine.Ident(parts[1])
+		stmts = append(stmts, "ATTACH IF NOT EXISTS ':memory:' AS "+c, "CREATE SCHEMA IF NOT EXISTS "+c+"."+s,
+			"CREATE VIEW "+c+"."+s+"."+engine.Ident(parts[2])+" AS "+from(t))
+	}
+	return stmts
 }
 
 func from(t engine.Table) string {
-	cols := make([]string, len(t.Columns))
+	cols := make([]string, 0, len(t.Columns)+1)
 	if len(t.Files) == 0 {
-		for i, c := range t.Columns {
-			cols[i] = "NULL::" + c.Type + " AS " + engine.Ident(c.Name)
+		all := t.Columns
+		if t.PathColumn != "" {
+			all = append(slices.Clone(all), engine.Column{Name: t.PathColumn, Type: "VARCHAR"})
+		}
+		for _, c := range all {
+			cols = append(cols, "NULL::"+c.Type+" AS "+engine.Ident(c.Name))
 		}
 		return "SELECT " + strings.Join(cols, ", ") + " WHERE false"
 	}
-	for i, c := range t.Columns {
-		cols[i] = fmt.Sprintf("%d: {name: %s, type: %s, default_value: NULL}", c.ID, engine.Literal(c.Name), engine.Literal(c.Type))
+	for _, c := range t.Columns {
+		cols = append(cols, fmt.Sprintf("%d: {name: %s, type: %s, default_value: NULL}", c.ID, engine.Literal(c.Name), engine.Literal(c.Type)))
 	}
-	files := make([]string, len(t.Files))
-	for i, f := range t.Files {
-		files[i] = engine.Literal(f)
+	options := "schema = MAP {" + strings.Join(cols, ", ") + "}"
+	if t.PathColumn != "" {
+		options += ", filename = " + engine.Literal(t.PathColumn)
 	}
-	return "SELECT * FROM read_parquet([" + strings.Join(files, ", ") + "], schema = MAP {" + strings.Join(cols, ", ") + "})"
-}
-
-// Query runs one SELECT and gives at most limit rows; 0 means all.
-func (e *Engine) Query(ctx context.Context, query string, tables []engine.Table, limit int, args map[string]any) (engine.Result, error) {
-	db, err := e.open(ctx, tables, "")
-	if err != nil {
-		return engine.Result{}, err
-	}
-	defer db.Close()
-	named, err := e.named(ctx, query, args)
-	if err != nil {
-		return engine.Result{}, err
-	}
-	rows, err := db.QueryContext(ctx, query, named...)
-	if err != nil {
-		return engine.Result{}, explain(err)
-	}
-	defer rows.Close()
-	return collect(rows, limit)
-}
-
-func collect(rows *sql.Rows, limit int) (engine.Result, error) {
-	types, err := rows.ColumnTypes()
-	if err != nil {
-		return engine.Result{}, explain(err)
-	}
-	var r engine.Result
-	for _, t := range types {
-		r.Columns = append(r.Columns, engine.Column{Name: t.Name(), Type: t.DatabaseTypeName()})
-	}
-	for rows.Next() {
-		if limit > 0 && len(r.Rows) == limit {
-			r.More = true
-			return r, nil
-		}
-		vals := make([]any, len(types))
-		ptrs := make([]any, len(types))
-		for i := range vals {
-			ptrs[i] = &vals[i]
-		}
-		if err := rows.Scan(ptrs...); err != nil {
-			return r, explain(err)
-		}
-		r.Rows = append(r.Rows, vals)
-	}
-	return r, explain(rows.Err())
-}
-
-// named takes the arguments that a query mentions ($name), bound, never pasted.
-func (e *Engine) named(ctx context.Context, query string, args map[string]any) ([]any, error) {
-	q, err := e.parse(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	var out []any
-	for _, p := range q.params {
-		v, ok := args[p]
-		if !ok {
-			known := make([]string, 0, len(args))
-			for k := range args {
-				known = append(known, "$"+k)
-			}
-			slices.Sort(known)
-			return nil, &engine.SQLError{Message: fmt.Sprintf("there is no parameter $%s; known are %s", p, strings.Join(known, ", "))}
-		}
-		out = append(out, sql.Named(p, v))
-	}
-	return out, nil
-}
-
-// Describe gives the columns of a query's result without running it.
-func (e *Engine) Describe(ctx context.Context, query string, tables []engine.Table, args map[string]any) ([]engine.Column, error) {
-	r, err := e.Query(ctx, "SELECT * FROM (\n"+trim(query)+"\n) LIMIT 0", tables, 0, args)
-	var s *engine.SQLError
-	if errors.As(err, &s) && s.Line > 1 {
-		s.Line-- // of the wrapping
-	}
-	return r.Columns, err
-}
-
-func trim(query string) string { return strings.TrimRight(strings.TrimSpace(query), "; \n\t") }
-
-var (
-	place     = regexp.MustCompile(`(?s)LINE (\d+): (.*?)\n( *)\^`)
-	errorKind = regexp.MustCompile(`^[A-Z][A-Za-z]*( [A-Z][A-Za-z]*)* Error: `)
-)
-
-// explain makes one line of what DuckDB says, with the place in the query.
-func explain(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	text := err.Error()
-	s := &engine.SQLError{}
-	if m := place.FindStringSubmatch(text); m != nil {
-		s.Line, _ = strconv.Atoi(m[1])
-		s.Col = len(m[3]) - len("LINE "+m[1]+": ") + 1
-		if strings.HasPrefix(m[2], "...") { // a long line is cut: the column is that of the cut
-			s.Col = 1
-		}
-		text = text[:strings.Index(text, "\nLINE ")]
-	}
-	lines := strings.Split(strings.TrimSpace(errorKind.ReplaceAllString(strings.TrimPrefix(text, "duckdb: "), "")), "\n")
-	s.Message = strings.TrimSpace(lines[0])
-	for _, l := range lines[1:] {
-		if l = strings.TrimSpace(l); l != "" {
-			s.Hint = strings.TrimSpace(s.Hint + " " + l)
-		}
-	}
-	if strings.Contains(s.Message, "file system operations are disabled") {
-		s.Hint = "a query sees the tables of the catalog and no other files"
-	}
-	return s
+	return "SELECT * FROM read_parquet(" + list(t.Files) + ", " + options + ")"
 }
