@@ -21,6 +21,14 @@ type parsed struct {
 	params map[string]int // by name: the byte in body where it first stands
 }
 
+// place is where a parameter stands in the query; DuckDB does not know it in every position, then its name is looked for.
+func (p parsed) place(param string) int {
+	if at := p.params[param]; at >= 0 && at < len(p.body) && strings.HasPrefix(p.body[at:], "$"+param) {
+		return at
+	}
+	return strings.Index(p.body, "$"+param)
+}
+
 func (p parsed) paramNames() []string { return slices.Sorted(maps.Keys(p.params)) }
 
 // References lists the tables that a query reads, sorted. The query must be one SELECT.

@@ -80,7 +80,7 @@ func (p parsed) bind(args map[string]any) ([]any, error) {
 			if len(known) > 0 {
 				text = "known are " + strings.Join(known, ", ")
 			}
-			return nil, (&engine.SQLError{Message: fmt.Sprintf("there is no parameter $%s; %s", name, text)}).At(p.body, p.params[name])
+			return nil, (&engine.SQLError{Message: fmt.Sprintf("there is no parameter $%s; %s", name, text)}).At(p.body, p.place(name))
 		}
 		out = append(out, sql.Named(name, v))
 	}
@@ -133,6 +133,8 @@ func plain(v any, kind string) any {
 		return v.UTC()
 	case *big.Int:
 		return v.String()
+	case duck.Decimal: // all digits of its scale: 4.00 is what the table says, not 4
+		return new(big.Rat).SetFrac(v.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(v.Scale)), nil)).FloatString(int(v.Scale))
 	case duck.Interval:
 		return interval(v)
 	case duck.UUID:
