@@ -56,7 +56,7 @@ func againstHamba(t *testing.T, throws []byte) {
 	} else { // what hamba writes; times beyond its own range are others by now
 		c.append(again, ref.decode)
 	}
-	c.known = len(c.data)
+	c.broken = true
 	for _, bad := range broken(d, good) {
 		c.append(bad, ref.decode)
 		c.append(good, given(want))
@@ -124,7 +124,7 @@ type testCase struct {
 	batch  *Batch
 	want   []any // by row
 	data   [][]byte
-	known  int // data that are not broken have been appended
+	broken bool // the data from now on are
 }
 
 func given(v any) func([]byte) (any, error) {
@@ -173,7 +173,7 @@ func (c *testCase) append(datum []byte, hambas func([]byte) (any, error)) {
 			return
 		}
 	}
-	if errors.Is(err, errBlock) && c.known > 0 {
+	if c.broken && errors.Is(err, errBlock) {
 		return // hamba is not to be asked: it counts to any number, even with no data left
 	}
 	if _, refused := hambas(datum); refused != nil {

@@ -127,18 +127,16 @@ func (w *wire) block(least int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if n < 0 { // the size in bytes follows, for readers that skip
-		if n == math.MinInt64 {
-			return 0, errBlock
-		}
+	sized := n < 0
+	if sized {
 		n = -n
-		if _, err := w.long(); err != nil {
-			return 0, err
-		}
 	}
-	if n > int64(len(w.buf)-w.pos)/int64(max(least, 1)) {
-		// Items of no bytes (a null) would let one number stand for any amount of memory.
+	if n < 0 || n > int64(len(w.buf)-w.pos)/int64(max(least, 1)) {
+		// Items of no bytes (a null) would let one number stand for any amount of memory. -2^63 stays negative.
 		return 0, errBlock
 	}
-	return n, nil
+	if sized { // the size in bytes follows, for readers that skip
+		_, err = w.long()
+	}
+	return n, err
 }

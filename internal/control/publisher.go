@@ -58,9 +58,7 @@ func (p *Publisher) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			p.send(last)
-			cancel()
+			p.send(ctx)
 			return
 		case <-p.wake:
 		}
@@ -73,8 +71,11 @@ func (p *Publisher) run(ctx context.Context) {
 	}
 }
 
-// send keeps what it could not send unless there is something newer: the last state must arrive even if Close interrupts a call.
+// send keeps what it could not send unless there is something newer. Close does not interrupt it: a call that was given up could
+// still reach the server, behind the last state.
 func (p *Publisher) send(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
 	p.mu.Lock()
 	load, proof := p.load, p.proof
 	p.load, p.proof = nil, nil

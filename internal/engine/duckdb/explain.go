@@ -54,7 +54,7 @@ func explain(ctx context.Context, err error, query string, at int) error {
 		s.Hint = "a query sees the tables of the catalog and no other files"
 	}
 	if p, err := strconv.Atoi(c.Position); err == nil && p-at < len(query) {
-		s.At(query, p-at)
+		_ = s.At(query, p-at)
 	}
 	return s
 }

@@ -73,7 +73,7 @@ func parse(ctx context.Context, db *sql.DB, query string) (parsed, error) {
 			s.Message = "expected one SELECT: a query reads, and the job's table is where its result goes"
 		}
 		if at, err := strconv.Atoi(doc.Position); err == nil {
-			s.At(query, at)
+			_ = s.At(query, at)
 		}
 		return parsed{}, s
 	}
