@@ -14,11 +14,23 @@ import (
 
 // Config is the `report` section of a job file.
 type Config struct {
-	SQL            string `yaml:"sql,omitempty" jsonschema:"description=file with the query; its path is relative to the job file"`
-	Query          string `yaml:"query,omitempty" jsonschema:"description=the query itself in place of a file"`
-	Table          string `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.daily_totals"`
-	Mode           string `yaml:"mode" jsonschema:"required,enum=replace,enum=append,description=what becomes of the rows that are there"`
-	IntervalColumn string `yaml:"interval_column,omitempty" jsonschema:"description=with mode replace: only rows whose value lies in the run's data interval are replaced"`
+	SQL            string      `yaml:"sql,omitempty" jsonschema:"description=file with the query; its path is relative to the job file"`
+	Query          string      `yaml:"query,omitempty" jsonschema:"description=the query itself in place of a file"`
+	Table          string      `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.daily_totals"`
+	Mode           string      `yaml:"mode" jsonschema:"required,enum=replace,enum=append,description=what becomes of the rows that are there"`
+	Memory         config.Size `yaml:"memory,omitempty" jsonschema:"description=what the engine may use for the query, such as 2GiB; the rest goes to temporary files; default 256MiB"`
+	IntervalColumn string      `yaml:"interval_column,omitempty" jsonschema:"description=with mode replace: only rows whose value lies in the run's data interval are replaced"`
+}
+
+// minMemory is what a small query with a group needs in the embedded engine.
+const minMemory = 64 << 20
+
+// MemoryMB is what the engine may use, as the job says or else 256 MiB, in the megabytes that DuckDB counts in.
+func (c Config) MemoryMB() int {
+	if c.Memory == 0 {
+		c.Memory = 256 << 20
+	}
+	return int(c.Memory / 1e6)
 }
 
 var (
@@ -46,6 +58,9 @@ func (c Config) Validate() []config.Invalid {
 		}
 	default:
 		say("mode", "expected replace or append, got %q", c.Mode)
+	}
+	if c.Memory != 0 && c.Memory < minMemory {
+		say("memory", "expected at least %v, got %v: the engine does not start with less", config.Size(minMemory), c.Memory)
 	}
 	if c.IntervalColumn != "" && !columnName.MatchString(c.IntervalColumn) {
 		say("interval_column", "expected the name of a column of the result, got %q", c.IntervalColumn)

@@ -7,7 +7,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -18,18 +20,10 @@ import (
 	"weir/minibatch"
 )
 
-// Engine is what runs the query.
-type Engine interface {
-	References(ctx context.Context, query string) ([]string, error)
-	Describe(ctx context.Context, query string, tables []engine.Table, args map[string]any) ([]engine.Column, error)
-	Query(ctx context.Context, query string, tables []engine.Table, limit int, args map[string]any) (engine.Result, error)
-	Copy(ctx context.Context, query string, tables []engine.Table, dir string, columns []engine.Column, args map[string]any) (files []string, rows int64, err error)
-}
-
 // Parts are what a report job is connected to.
 type Parts struct {
 	Lake   *lake.Lake
-	Engine Engine
+	Engine engine.Engine
 	Type   func(engineType string) (arrow.DataType, error) // of a table's column, for a column of the engine's result
 	Dir    string                                          // of the job file
 }
@@ -87,7 +81,6 @@ func (j *Job) read() (err error) {
 	if j.query, j.file, err = j.cfg.Text(j.parts.Dir); err != nil {
 		return cli.Usage(fmt.Errorf("job %s: %w", j.name, err), "")
 	}
-	j.query = strings.TrimRight(j.query, "; \n\t") // it goes into other queries
 	return nil
 }
 
@@ -95,7 +88,7 @@ func (j *Job) read() (err error) {
 func (j *Job) resolve(ctx context.Context) error {
 	names, err := j.parts.Engine.References(ctx, j.query)
 	if err != nil {
-		return j.placed(err)
+		return j.failed(ctx, err)
 	}
 	for _, n := range names {
 		t, err := j.parts.Lake.Table(ctx, n)
@@ -149,52 +142,36 @@ func (j *Job) unknown(ctx context.Context, name string) error {
 	return cli.Usage(j.placed(err), hint)
 }
 
-func find(query, word string) (line, col int) {
-	i := strings.Index(strings.ToLower(query), strings.ToLower(word))
-	if i < 0 {
-		return 0, 0
+// find looks for a table's name where the query reads it: as a word of its own, and not in a comment.
+func find(query, table string) (line, col int) {
+	word := regexp.MustCompile(`(?i)(^|[^\w."])("?` + strings.ReplaceAll(regexp.QuoteMeta(table), `\.`, `"?\s*\.\s*"?`) + `"?)($|[^\w.])`)
+	for i, l := range strings.Split(query, "\n") {
+		code, _, _ := strings.Cut(l, "--")
+		if m := word.FindStringSubmatchIndex(code); m != nil {
+			return i + 1, utf8.RuneCountInString(l[:m[4]]) + 1
+		}
 	}
-	return strings.Count(query[:i], "\n") + 1, i - strings.LastIndexByte(query[:i], '\n')
+	return 0, 0
+}
+
+// source is what a complaint about the query names.
+func (j *Job) source() string {
+	if j.file == "" {
+		return "query of job " + j.name
+	}
+	return j.file
 }
 
 // placed puts the file before a place in the query.
 func (j *Job) placed(err error) error {
 	var s *engine.SQLError
-	if errors.As(err, &s) {
-		file := j.file
-		if file == "" {
-			file = "query of job " + j.name
-		}
-		return minibatch.Fatal(fmt.Errorf("%s:%w", file, s))
+	switch {
+	case !errors.As(err, &s):
+		return err
+	case s.Line == 0:
+		return minibatch.Fatal(fmt.Errorf("%s: %w", j.source(), s))
 	}
-	return err
-}
-
-// destination opens the table of the result, or makes it from the query's columns.
-func (j *Job) destination(ctx context.Context) error {
-	cols, err := j.parts.Engine.Describe(ctx, j.query, j.inputs, j.args)
-	if err != nil {
-		return j.placed(err)
-	}
-	var fields []arrow.Field
-	interval := j.cfg.IntervalColumn == ""
-	for _, c := range cols {
-		t, err := j.parts.Type(c.Type)
-		if err != nil {
-			return cli.Usage(j.placed(&engine.SQLError{Line: 1, Col: 1, Message: fmt.Sprintf("column %s: %v", c.Name, err)}), "")
-		}
-		fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
-		interval = interval || c.Name == j.cfg.IntervalColumn
-	}
-	if !interval {
-		return cli.Usage(j.placed(&engine.SQLError{Line: 1, Col: 1, Message: fmt.Sprintf("the result has no column %s, which interval_column names", j.cfg.IntervalColumn)}), "")
-	}
-	j.table, err = j.parts.Lake.Ensure(ctx, j.cfg.Table, arrow.NewSchema(fields, nil), lake.Options{})
-	var s *lake.SchemaError
-	if errors.As(err, &s) {
-		return cli.Usage(fmt.Errorf("job %s: %w", j.name, err), "change the query, or give the report a new table")
-	}
-	return err
+	return minibatch.Fatal(fmt.Errorf("%s:%w", j.source(), s))
 }
 
 // RowsIn is how many rows the tables of the query hold.
@@ -208,8 +185,12 @@ func (j *Job) Table() *lake.Table { return j.table }
 
 // Run runs the query and commits its result.
 func (j *Job) Run(ctx context.Context, observe func(minibatch.Event)) (minibatch.Report, error) {
-	return minibatch.Run(ctx, minibatch.Job[string, string]{
-		Name: j.name, Source: source{j}, Sink: sink{j}, Observer: observe,
+	return minibatch.Run(ctx, j.declare(sink{j}, observe), minibatch.Once)
+}
+
+func (j *Job) declare(to minibatch.Sink[string], observe func(minibatch.Event)) minibatch.Job[string, string] {
+	return minibatch.Job[string, string]{
+		Name: j.name, Source: source{j}, Sink: to, Observer: observe,
 		Transform: func(_ context.Context, _ minibatch.Part, in iter.Seq2[string, error], emit minibatch.Emit[string]) error {
 			for query, err := range in {
 				if err == nil {
@@ -221,5 +202,5 @@ func (j *Job) Run(ctx context.Context, observe func(minibatch.Event)) (minibatch
 			}
 			return nil
 		},
-	}, minibatch.Once)
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"weir/internal/cli"
-	"weir/internal/engine"
 	"weir/internal/lake"
 	"weir/minibatch"
 )
@@ -49,12 +48,6 @@ func (s source) Open(context.Context, minibatch.Part) iter.Seq2[string, error] {
 // sink runs the query into files of the destination and commits them.
 type sink struct{ j *Job }
 
-// result is the sink's share of minibatch.Staged.
-type result struct {
-	add, remove []lake.File
-	replaceAll  bool
-}
-
 func (s sink) Position(ctx context.Context, job string) (minibatch.Cursor, error) {
 	p, err := s.j.table.Position(ctx, job)
 	var c minibatch.Cursor
@@ -75,72 +68,13 @@ func (s sink) Stage(ctx context.Context, _ minibatch.Part, queries iter.Seq2[str
 			return out, err
 		}
 		var r result
-		out.Rows, err = s.stage(ctx, query, &r)
+		out.Rows, err = s.j.stage(ctx, query, &r)
 		out.Value = r
 		if err != nil {
-			return out, s.j.placed(operator(err))
+			return out, operator(err)
 		}
 	}
 	return out, nil
-}
-
-func (s sink) stage(ctx context.Context, query string, r *result) (rows int64, err error) {
-	p, err := s.j.table.Plan(ctx)
-	if err != nil {
-		return 0, err
-	}
-	dest := Input(p)
-	inputs, kept := s.j.inputs, int64(0)
-	if s.j.cfg.Mode == "replace" {
-		r.replaceAll = s.j.cfg.IntervalColumn == ""
-	}
-	if s.j.cfg.IntervalColumn != "" && len(p.Files) > 0 {
-		// The rows of other intervals go along into new files: one commit takes the old files out and puts these in.
-		c := engine.Ident(s.j.cfg.IntervalColumn)
-		stay := fmt.Sprintf("FROM %s WHERE %s IS NULL OR %s < $interval_start OR %s >= $interval_end", quoted(dest.Name), c, c, c)
-		if !has(inputs, dest.Name) {
-			inputs = append(inputs[:len(inputs):len(inputs)], dest)
-		}
-		n, err := s.j.parts.Engine.Query(ctx, "SELECT count(*) "+stay, inputs, 1, s.j.args)
-		if err != nil {
-			return 0, err
-		}
-		kept, _ = n.Rows[0][0].(int64)
-		query = "SELECT * FROM (\n" + query + "\n) UNION ALL BY NAME SELECT * " + stay
-		for _, f := range p.Files {
-			r.remove = append(r.remove, f.File)
-		}
-	}
-	files, rows, err := s.j.parts.Engine.Copy(ctx, query, inputs, s.j.table.DataDir(), dest.Columns, s.j.args)
-	if err != nil {
-		return 0, err
-	}
-	if r.add, err = s.j.table.Import(ctx, files); err != nil {
-		for _, f := range files {
-			err = errors.Join(err, os.Remove(f))
-		}
-		return 0, err
-	}
-	return rows - kept, nil
-}
-
-func has(tables []engine.Table, name string) bool {
-	for _, t := range tables {
-		if t.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func quoted(table string) string {
-	dot := 0
-	for i := range table {
-		if table[i] == '.' {
-			dot = i
-		}
-	}
-	return engine.Ident(table[:dot]) + "." + engine.Ident(table[dot+1:])
 }
 
 func (s sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) (minibatch.Receipt, error) {

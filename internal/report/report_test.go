@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,6 +30,9 @@ type site struct {
 	dir  string
 	lake *lake.Lake
 	runs int
+
+	memory int  // MB of the engine, 256 if it is 0
+	noTemp bool // what does not fit fails
 }
 
 var day0 = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
@@ -81,9 +83,14 @@ func dayOf(d int) minibatch.Interval {
 
 func (s *site) new(c Config, i minibatch.Interval) (*Job, error) {
 	s.runs++
-	return New(s.t.Context(), "totals", c, Run{ID: fmt.Sprint("run", s.runs), Interval: i}, Parts{
-		Lake: s.lake, Engine: duckdb.New(duckdb.Options{MemoryMB: 256, TempDir: filepath.Join(s.dir, "tmp")}), Type: duckdb.ToArrow, Dir: s.dir,
-	})
+	o := duckdb.Options{MemoryMB: max(s.memory, 64), TempDir: filepath.Join(s.dir, "tmp")}
+	if s.memory == 0 {
+		o.MemoryMB = 256
+	}
+	if s.noTemp {
+		o.TempDir = ""
+	}
+	return New(s.t.Context(), "totals", c, Run{ID: fmt.Sprint("run", s.runs), Interval: i}, Parts{Lake: s.lake, Engine: duckdb.New(o), Type: duckdb.ToArrow, Dir: s.dir})
 }
 
 func (s *site) run(c Config, i minibatch.Interval) (minibatch.Report, error) {
@@ -191,39 +198,13 @@ func TestAQueryThatFailsLeavesTheTable(t *testing.T) {
 	c := Config{Query: byCountry, Table: "bank.totals", Mode: "replace"}
 	_, err := s.run(c, minibatch.Interval{})
 	s.ok(err)
-	c.Query = "SELECT country, count(*) AS n, sum(amount) / 0 + error('boom') AS total FROM bank.pay GROUP BY country"
 	c.Query = "SELECT country, count(*) AS n, sum(CASE WHEN id = 5 THEN error('boom')::DECIMAL(18,2) ELSE amount END) AS total FROM bank.pay GROUP BY country"
 	if _, err := s.run(c, minibatch.Interval{}); err == nil || !strings.Contains(err.Error(), "boom") {
 		t.Errorf("got %v", err)
 	}
 	s.want("SELECT count(*) FROM bank.totals", "2")
-	left, _ := filepath.Glob(filepath.Join(s.dir, "warehouse", "bank", "totals", "data", "*"))
-	if len(left) > 1 {
-		t.Errorf("files of the failed run are left: %v", left)
-	}
-}
-
-func TestMistakesSayWhere(t *testing.T) {
-	s := newSite(t)
-	_, err := s.run(Config{Query: byCountry, Table: "bank.totals", Mode: "replace"}, minibatch.Interval{})
-	s.ok(err)
-	for query, want := range map[string]string{
-		"SELECT country,\n  sum(amuont) FROM bank.pay": `2:7: Referenced column "amuont" not found in FROM clause!`,
-		"SELEC 1":                       `1:1: syntax error at or near "SELEC"`,
-		"SELECT 1 AS a;\nSELECT 2 AS b": "found 2 statements",
-		"DROP TABLE bank.pay":           "expected one SELECT",
-		"SELECT * FROM bank.pays":       "1:15: there is no table bank.pays",
-		"SELECT count(*) AS n FROM read_csv('/etc/passwd')": "file system operations are disabled",
-		"SELECT 1 AS n WHERE $when > 1":                     "there is no parameter $when",
-		"SELECT {'a': 1} AS s":                              "cast it, for example to VARCHAR",
-		"SELECT country, count(*)::VARCHAR AS n, sum(amount) AS total FROM bank.pay GROUP BY 1": "column n of table bank.totals is int64, but the data are utf8",
-	} {
-		_, err := s.run(Config{Query: query, Table: "bank.totals", Mode: "replace"}, minibatch.Interval{})
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s\ngot  %v\nwant %s", query, err, want)
-		}
-		var coded interface{ ExitCode() int }
-		_ = errors.As(err, &coded)
+	if left := s.files("totals"); len(left) != 1 {
+		t.Errorf("files %v, want the one of the first run", left)
 	}
 }
 

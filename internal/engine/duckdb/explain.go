@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,7 +27,10 @@ func explain(ctx context.Context, err error, query string, at int) error {
 		return nil
 	}
 	if ctx.Err() != nil { // DuckDB says that it was interrupted; why is what the caller knows
-		return context.Cause(ctx)
+		if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+			return fmt.Errorf("%w: %w", ctx.Err(), cause)
+		}
+		return ctx.Err()
 	}
 	text, c := err.Error(), complaint{}
 	start := strings.IndexByte(text, '{')
