@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -66,7 +67,7 @@ func (t *Table) Import(ctx context.Context, paths []string) ([]File, error) {
 	tbl := t.current()
 	files := make([]File, 0, len(paths))
 	for _, p := range paths {
-		df, err := table.FileToDataFile(ctx, durable{}, "file://"+p, tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
+		df, err := table.FileToDataFile(ctx, durable{}, (&url.URL{Scheme: "file", Path: p}).String(), tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
 		if err != nil {
 			return nil, fmt.Errorf("take %s into table %s: %w", filepath.Base(p), t.name, err)
 		}

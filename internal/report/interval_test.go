@@ -53,7 +53,7 @@ func TestARowOutsideTheIntervalIsRefused(t *testing.T) {
 // files are the data files of a table in bank, committed or not.
 func (s *site) files(table string) []string {
 	s.t.Helper()
-	dir := filepath.Join(s.dir, "warehouse", "bank", table, "data")
+	dir := filepath.Join(s.dir, "warehouse", "bank.db", table, "data")
 	deep, err := filepath.Glob(filepath.Join(dir, "*", "*"))
 	s.ok(err)
 	flat, err := filepath.Glob(filepath.Join(dir, "*.parquet"))
