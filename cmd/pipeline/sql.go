@@ -84,6 +84,9 @@ func ask(c *cobra.Command, l *lake.Lake, e *duckdb.Engine, query string, limit i
 			return engine.Result{}, cli.Usage(fmt.Errorf("there is no table %s", n), hint)
 		}
 		p, err := t.Plan(c.Context())
+		if err == nil {
+			p, err = l.Local(c.Context(), p)
+		}
 		if err != nil {
 			return engine.Result{}, err
 		}
@@ -96,7 +99,10 @@ func ask(c *cobra.Command, l *lake.Lake, e *duckdb.Engine, query string, limit i
 // sqlError puts the place of a mistake in front: query:1:8.
 func sqlError(err error) error {
 	var s *engine.SQLError
-	if errors.As(err, &s) {
+	switch {
+	case errors.As(err, &s) && s.Line == 0:
+		return fmt.Errorf("query: %w", s)
+	case errors.As(err, &s):
 		return fmt.Errorf("query:%w", s)
 	}
 	return err

@@ -62,7 +62,7 @@ func ours(imports []string) []string {
 // those named in neighbours.
 var floors = [][]string{
 	{"internal/config", "internal/telemetry", "internal/stamp", "profiles"},
-	{"internal/cli"},
+	{"internal/cli", "internal/storage"},
 	{"internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome"},
 	{"internal/ledger", "internal/job", "internal/project", "internal/control"},
@@ -82,14 +82,15 @@ var only = map[string][]string{
 	"internal/verify":  {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},
 	"internal/notify":  {"internal/notify", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"internal/report":  {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
-	"internal/lake":    {"internal/cli"},
+	"internal/lake":    {"internal/cli", "internal/storage"},
+	"internal/storage": {"internal/config"},
 	"internal/avro":    {},
 	"internal/config":  {},
 	"internal/stamp":   {},
 	"internal/outcome": {},
 	"internal/engine":  {"internal/engine"},
 	"internal/ledger":  {"internal/db", "internal/outcome", "internal/cli"},
-	"internal/project": {"internal/config", "internal/cli", "internal/kafka", "internal/registry", "internal/lake"},
+	"internal/project": {"internal/config", "internal/cli", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},
 	"internal/job":     {"internal/config", "internal/cli"},
 }
 

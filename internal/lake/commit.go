@@ -12,6 +12,8 @@ import (
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
+
+	"weir/internal/storage"
 )
 
 // A Commit makes files and a cursor visible in one metadata swap.
@@ -117,12 +119,13 @@ func (t *Table) try(ctx context.Context, tbl *table.Table, c Commit) (int64, err
 		return 0, err
 	}
 	now := Position{Cursor: next, Commit: c.ID, Seq: at.Seq + 1}
+	_, fs := t.current()
 	tx := tbl.NewTransaction()
 	// Pins the head: without it iceberg-go would move the requirement to a newer head by itself.
 	if err := tx.AssertRefSnapshotID(table.MainBranch); err != nil {
 		return 0, err
 	}
-	if err := stageFiles(ctx, tx, tbl, c, now); err != nil {
+	if err := stageFiles(ctx, tx, tbl, fs, c, now); err != nil {
 		return 0, err
 	}
 	value, err := json.Marshal(now)
@@ -164,7 +167,7 @@ func orNone(c json.RawMessage) string {
 
 // stageFiles stages exactly one snapshot, also where there is no file: a swap that moved only the property would leave the
 // head where it is, and the head is what other workers' commits are held against.
-func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, c Commit, now Position) error {
+func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, fs storage.FS, c Commit, now Position) error {
 	props := iceberg.Properties{
 		summaryJob: c.Job, summaryCommit: now.Commit, summaryCursor: string(now.Cursor), summarySeq: strconv.FormatInt(now.Seq, 10),
 	}
@@ -174,7 +177,7 @@ func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, c 
 	remove := make([]iceberg.DataFile, 0, len(c.Remove))
 	if c.ReplaceAll || len(c.Remove) > 0 {
 		var err error
-		if remove, err = toRemove(ctx, tbl, c); err != nil {
+		if remove, err = toRemove(tbl, fs, c); err != nil {
 			return err
 		}
 	}
@@ -191,18 +194,18 @@ func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, c 
 	return tx.AddFiles(ctx, nil, props, true)
 }
 
-func toRemove(ctx context.Context, tbl *table.Table, c Commit) ([]iceberg.DataFile, error) {
-	entries, err := dataFiles(ctx, tbl)
+func toRemove(tbl *table.Table, fs storage.FS, c Commit) ([]iceberg.DataFile, error) {
+	entries, err := dataFiles(tbl, fs)
 	if err != nil {
 		return nil, err
 	}
 	var remove []iceberg.DataFile
 	want := map[string]bool{}
 	for _, f := range c.Remove {
-		want[f.Path] = true
+		want[f.data.FilePath()] = true
 	}
 	for _, e := range entries {
-		path := local(e.df.FilePath())
+		path := e.df.FilePath()
 		if c.ReplaceAll || want[path] {
 			remove = append(remove, e.df)
 			delete(want, path)

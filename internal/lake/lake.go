@@ -15,10 +15,10 @@ package lake
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
+	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,10 +27,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/catalog"
-	sqlcat "github.com/apache/iceberg-go/catalog/sql"
 	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
-	_ "modernc.org/sqlite" // the driver of the default catalog
+
+	"weir/internal/storage"
 )
 
 // CatalogName is part of the key of every table in a SQL catalog: all readers must use the same.
@@ -41,70 +41,75 @@ var ErrNoTable = errors.New("no such table")
 
 // Config says where tables live.
 type Config struct {
-	Catalog   string // SQLite file; made if absent
-	Warehouse string // directory for data and metadata
+	Catalog   string // SQLite file, made if absent; or postgres://…; or thrift://host:9083 of a Hive Metastore
+	Warehouse string // directory for data and metadata: local, s3://bucket/path, hdfs://namenode:8020/path
+	Storage   storage.Config
+
+	// Cache is the local directory for copies of remote files, which readers such as SQL engines need, and CacheBytes what
+	// it may hold (0: 10 GiB). Only needed with a remote warehouse.
+	Cache      string
+	CacheBytes int64
 }
 
 // A Lake is an open catalog. It is safe for concurrent use.
 type Lake struct {
-	cat   catalogIO
-	db    *sql.DB
-	mu    sync.Mutex
-	locks map[string]*sync.Mutex // one committer per table inside a process
+	cat       catalogIO
+	closer    io.Closer // of the catalog's connection
+	warehouse string    // URI
+	props     map[string]string
+	cache     *cache
+	mu        sync.Mutex
+	locks     map[string]*sync.Mutex // one committer per table inside a process
 }
 
-// catalogIO is what lake needs of a catalog; tests put one that lies in front of the real one.
-type catalogIO interface {
-	table.CatalogIO
-	CreateTable(context.Context, table.Identifier, *iceberg.Schema, ...catalog.CreateTableOpt) (*table.Table, error)
-	CreateNamespace(context.Context, table.Identifier, iceberg.Properties) error
-	ListNamespaces(context.Context, table.Identifier) ([]table.Identifier, error)
-	listTables(context.Context, table.Identifier) ([]table.Identifier, error)
-}
-
-type sqlCatalog struct{ *sqlcat.Catalog }
-
-func (c sqlCatalog) listTables(ctx context.Context, ns table.Identifier) ([]table.Identifier, error) {
-	var all []table.Identifier
-	for id, err := range c.ListTables(ctx, ns) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, id)
-	}
-	return all, nil
-}
-
-// Open opens the catalog and makes it where there is none.
+// Open opens the catalog; a SQLite file is made where there is none.
 func Open(ctx context.Context, c Config) (*Lake, error) {
-	useDurableFiles()
-	warehouse, err := filepath.Abs(c.Warehouse)
+	storage.Register()
+	l := &Lake{props: c.Storage.Properties(), locks: map[string]*sync.Mutex{}, cache: &cache{dir: c.Cache, limit: c.CacheBytes}}
+	if err := l.place(c.Warehouse); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.cat, l.closer, err = openCatalog(ctx, c.Catalog, l.properties()); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// place finds the warehouse. Of a remote one it says only what the name itself tells: servers are asked for with the first table.
+func (l *Lake) place(warehouse string) error {
+	if !storage.Local(warehouse) {
+		l.warehouse = strings.TrimRight(warehouse, "/")
+		if err := storage.Check(warehouse); err != nil {
+			return fmt.Errorf("warehouse: %w", err)
+		}
+		return nil
+	}
+	dir, err := filepath.Abs(storage.Path(warehouse))
 	if err != nil {
-		return nil, fmt.Errorf("warehouse %s: %w", c.Warehouse, err)
+		return fmt.Errorf("warehouse %s: %w", warehouse, err)
 	}
-	if err := makeWritable(warehouse); err != nil {
-		return nil, fmt.Errorf("warehouse: %w", err)
+	if err := storage.MakeWritable(dir); err != nil {
+		return fmt.Errorf("warehouse: %w", err)
 	}
-	if err := makeWritable(filepath.Dir(c.Catalog)); err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
-	}
-	dsn := "file:" + (&url.URL{Path: c.Catalog}).EscapedPath() +
-		"?_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("catalog %s: %w", c.Catalog, err)
-	}
-	cat, err := sqlcat.NewCatalog(CatalogName, db, sqlcat.SQLite, iceberg.Properties{
-		"warehouse": (&url.URL{Scheme: "file", Path: warehouse}).String(), "init_catalog_tables": "true",
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("catalog %s: %w", c.Catalog, err), db.Close())
-	}
-	return &Lake{cat: sqlCatalog{cat}, db: db, locks: map[string]*sync.Mutex{}}, nil
+	l.warehouse = storage.URI(dir)
+	return nil
+}
+
+// properties are those of the catalog: it opens storages by itself.
+func (l *Lake) properties() iceberg.Properties {
+	p := iceberg.Properties{"warehouse": l.warehouse}
+	maps.Copy(p, l.props)
+	return p
+}
+
+// files opens the storage of a location.
+func (l *Lake) files(ctx context.Context, location string) (storage.FS, error) {
+	return storage.Open(ctx, location, l.props)
 }
 
 // Close closes the catalog.
-func (l *Lake) Close() error { return l.db.Close() }
+func (l *Lake) Close() error { return l.closer.Close() }
 
 // Tables lists the names of all tables, sorted: "bank.transactions".
 func (l *Lake) Tables(ctx context.Context) ([]string, error) {
@@ -173,7 +178,8 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 	if err := l.cat.CreateNamespace(ctx, ns, nil); err != nil && !errors.Is(err, catalog.ErrNamespaceAlreadyExists) {
 		return nil, fmt.Errorf("create namespace %s: %w", strings.Join(ns, "."), err)
 	}
-	_, err = l.cat.CreateTable(ctx, id, schema, catalog.WithProperties(props))
+	location := storage.Join(l.warehouse, strings.Join(ns, ".")+".db", id[len(id)-1])
+	_, err = l.cat.CreateTable(ctx, id, schema, catalog.WithProperties(props), catalog.WithLocation(location))
 	if err != nil && !errors.Is(err, catalog.ErrTableAlreadyExists) { // another process may have been first
 		return nil, fmt.Errorf("create table %s: %w", name, err)
 	}
@@ -197,6 +203,7 @@ type Table struct {
 
 	mu  sync.RWMutex
 	tbl *table.Table
+	fs  storage.FS // of its location
 }
 
 // Name is the table's full name.
@@ -216,16 +223,25 @@ func (t *Table) load(ctx context.Context) (*table.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load table %s: %w", t.name, err)
 	}
-	// The table must commit through our catalog, which in tests is not the one that loaded it.
-	tbl := table.New(t.id, got.Metadata(), got.MetadataLocation(), func(context.Context) (iceio.IO, error) { return durable{}, nil }, t.lake.cat)
+	fs, err := t.lake.files(ctx, got.Location())
+	if err != nil {
+		return nil, fmt.Errorf("load table %s: %w", t.name, err)
+	}
+	tbl := t.through(got, fs)
 	t.mu.Lock()
-	t.tbl = tbl
+	t.tbl, t.fs = tbl, fs
 	t.mu.Unlock()
 	return tbl, nil
 }
 
-func (t *Table) current() *table.Table {
+// through is a table that reads and writes files with fs, and commits with the lake's catalog: in tests that is not the one
+// which loaded it.
+func (t *Table) through(tbl *table.Table, fs iceio.IO) *table.Table {
+	return table.New(t.id, tbl.Metadata(), tbl.MetadataLocation(), func(context.Context) (iceio.IO, error) { return fs, nil }, t.lake.cat)
+}
+
+func (t *Table) current() (*table.Table, storage.FS) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.tbl
+	return t.tbl, t.fs
 }

@@ -43,6 +43,11 @@ func ensure(t *testing.T, l *Lake) *Table {
 	return tbl
 }
 
+func headOf(t *Table) *table.Table {
+	head, _ := t.current()
+	return head
+}
+
 // rowsOf yields one batch with the ids [from, to).
 func rowsOf(s *arrow.Schema, from, to int64) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
@@ -155,11 +160,11 @@ func TestARepeatedCommitAddsNothing(t *testing.T) {
 
 func TestACursorMovesWithoutRows(t *testing.T) {
 	tbl := ensure(t, open(t, t.TempDir()))
-	before := tbl.current().CurrentSnapshot()
+	before := headOf(tbl).CurrentSnapshot()
 	if _, err := tbl.Commit(t.Context(), Commit{Job: "a", ID: "empty", To: cursor(3)}); err != nil {
 		t.Fatal(err)
 	}
-	if after := tbl.current().CurrentSnapshot(); after == nil || before != nil {
+	if after := headOf(tbl).CurrentSnapshot(); after == nil || before != nil {
 		t.Fatal("a commit without rows must move the head: other workers' commits are held against it")
 	}
 	if p, err := tbl.Position(t.Context(), "a"); err != nil || string(p.Cursor) != "3" {
@@ -255,7 +260,7 @@ func TestRollbackIsToldExpiryIsNot(t *testing.T) {
 		}
 	}
 	// A foreign job compacts: its snapshot has no cursor. Then ours are expired.
-	tx := tbl.current().NewTransaction()
+	tx := headOf(tbl).NewTransaction()
 	if err := tx.AddFiles(ctx, nil, nil, true); err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +300,7 @@ func TestRollbackIsToldExpiryIsNot(t *testing.T) {
 			first = rc.Snapshot
 		}
 	}
-	tx = other.current().NewTransaction()
+	tx = headOf(other).NewTransaction()
 	if err := tx.RollbackToSnapshot(first); err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +408,7 @@ func TestAHumanResolvesARollback(t *testing.T) {
 		if _, err := tbl.Resolve(ctx, "a", keep); err == nil {
 			t.Error("there was nothing to resolve")
 		}
-		tx := tbl.current().NewTransaction()
+		tx := headOf(tbl).NewTransaction()
 		if err := tx.RollbackToSnapshot(first); err != nil {
 			t.Fatal(err)
 		}

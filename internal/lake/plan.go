@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/iceberg-go"
+	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
 )
 
@@ -36,7 +37,8 @@ func (t *Table) Plan(ctx context.Context) (Plan, error) {
 	if s := tbl.CurrentSnapshot(); s != nil {
 		p.Snapshot = s.SnapshotID
 	}
-	entries, err := dataFiles(ctx, tbl)
+	_, fs := t.current()
+	entries, err := dataFiles(tbl, fs)
 	if err != nil {
 		return Plan{}, fmt.Errorf("plan table %s: %w", t.name, err)
 	}
@@ -52,12 +54,12 @@ type entry struct {
 }
 
 // dataFiles lists the live data files of the head.
-func dataFiles(_ context.Context, tbl *table.Table) ([]entry, error) {
+func dataFiles(tbl *table.Table, fs iceio.IO) ([]entry, error) {
 	s := tbl.CurrentSnapshot()
 	if s == nil {
 		return nil, nil
 	}
-	manifests, err := s.Manifests(durable{})
+	manifests, err := s.Manifests(fs)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func dataFiles(_ context.Context, tbl *table.Table) ([]entry, error) {
 		if m.ManifestContent() != iceberg.ManifestContentData {
 			return nil, errors.New("the table has delete files, which weir does not read yet: rewrite its data files (Spark: CALL system.rewrite_data_files)")
 		}
-		for e, err := range m.Entries(durable{}, true) {
+		for e, err := range m.Entries(fs, true) {
 			if err != nil {
 				return nil, err
 			}
@@ -94,7 +96,8 @@ func (t *Table) Scan(ctx context.Context, p Plan) iter.Seq2[Chunk, error] {
 }
 
 func (t *Table) scanFile(ctx context.Context, f PlannedFile, yield func(Chunk, error) bool) bool {
-	scan := t.current().Scan(table.WithMaxConcurrency(1))
+	tbl, _ := t.current()
+	scan := tbl.Scan(table.WithMaxConcurrency(1))
 	_, batches, err := scan.ReadTasks(ctx, []table.FileScanTask{{File: f.data, Start: 0, Length: f.Bytes}})
 	if err != nil {
 		return yield(Chunk{}, fmt.Errorf("read %s of table %s: %w", f.Path, t.name, err))
@@ -122,7 +125,8 @@ type SnapshotInfo struct {
 // Snapshots lists the history that has not been expired, oldest first.
 func (t *Table) Snapshots() []SnapshotInfo {
 	var all []SnapshotInfo
-	for _, s := range t.current().Metadata().Snapshots() {
+	tbl, _ := t.current()
+	for _, s := range tbl.Metadata().Snapshots() {
 		i := SnapshotInfo{ID: s.SnapshotID, At: time.UnixMilli(s.TimestampMs), Summary: map[string]string{}}
 		if s.Summary != nil {
 			for k, v := range s.Summary.Properties {

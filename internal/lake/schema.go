@@ -1,20 +1,13 @@
 package lake
 
 import (
-	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/iceberg-go"
-	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
 )
-
-func durableFactory(context.Context, *url.URL, map[string]string) (iceio.IO, error) {
-	return durable{}, nil
-}
 
 // A SchemaError says which column of an existing table stands in the way.
 type SchemaError struct {
@@ -32,7 +25,8 @@ func (e *SchemaError) Error() string {
 // Schema is the table's schema for Arrow; its fields carry the Iceberg field ids. Batches must be built from it, because
 // Iceberg renumbers the ids when a table is made.
 func (t *Table) Schema() *arrow.Schema {
-	s, err := table.SchemaToArrowSchema(t.current().Schema(), nil, true, false)
+	tbl, _ := t.current()
+	s, err := table.SchemaToArrowSchema(tbl.Schema(), nil, true, false)
 	if err != nil { // every type that Ensure accepts has an Arrow type
 		panic(fmt.Sprintf("lake: schema of table %s: %v", t.name, err))
 	}

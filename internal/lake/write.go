@@ -4,85 +4,148 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
-	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/iceberg-go"
+	iceio "github.com/apache/iceberg-go/io"
 	"github.com/apache/iceberg-go/table"
 	"github.com/google/uuid"
+
+	"weir/internal/storage"
 )
 
-// A File is a data file that is on the disk. It belongs to the table once a commit has added it.
+// A File is a data file that is in the table's storage. It belongs to the table once a commit has added it.
 type File struct {
-	Path        string // local, without scheme
+	Path        string // without scheme if it is local; otherwise its URI, unless Lake.Local has made it a copy's path
 	Rows, Bytes int64
 	data        iceberg.DataFile
 }
 
 func fileOf(df iceberg.DataFile) File {
-	return File{Path: local(df.FilePath()), Rows: df.Count(), Bytes: df.FileSizeBytes(), data: df}
+	return File{Path: storage.Path(df.FilePath()), Rows: df.Count(), Bytes: df.FileSizeBytes(), data: df}
 }
 
 // Write writes batches, which must have the table's Schema, into new data files. It releases each batch. On an error no
 // file is left behind. One call uses one core; for two cores call it twice.
 func (t *Table) Write(ctx context.Context, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
-	tbl, id := t.current(), uuid.New()
+	tbl, fs := t.current()
+	rec := &recorder{FS: fs}
 	var files []File
 	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
-	for df, err := range table.WriteRecords(ctx, tbl, t.Schema(), batches, table.WithWriteUUID(id), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {
+	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), t.Schema(), batches, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), t.sweep(id))
+			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
 		}
 		files = append(files, fileOf(df))
 	}
 	return files, nil
 }
 
-// sweep removes the files of one failed Write: their names carry its id.
-func (t *Table) sweep(id uuid.UUID) error {
-	err := filepath.WalkDir(t.DataDir(), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if ok, _ := filepath.Match("*"+id.String()+"*", d.Name()); ok {
-			return os.Remove(path)
-		}
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+// recorder knows which files were begun, so that a failed Write can take them away.
+type recorder struct {
+	storage.FS
+	mu   sync.Mutex
+	made []string
 }
 
-// DataDir is where the table's data files lie.
-func (t *Table) DataDir() string { return filepath.Join(local(t.current().Location()), "data") }
-
-// Import takes Parquet files that somebody else wrote into DataDir; their columns must carry the table's field ids.
-func (t *Table) Import(ctx context.Context, paths []string) ([]File, error) {
-	tbl := t.current()
-	files := make([]File, 0, len(paths))
-	for _, p := range paths {
-		df, err := table.FileToDataFile(ctx, durable{}, (&url.URL{Scheme: "file", Path: p}).String(), tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
-		if err != nil {
-			return nil, fmt.Errorf("take %s into table %s: %w", filepath.Base(p), t.name, err)
-		}
-		files = append(files, fileOf(df))
-	}
-	return files, nil
+func (r *recorder) Create(name string) (iceio.FileWriter, error) {
+	r.mu.Lock()
+	r.made = append(r.made, name)
+	r.mu.Unlock()
+	return r.FS.Create(name)
 }
 
-// Drop deletes files that no commit has added and none will.
-func (t *Table) Drop(files []File) error {
+func (r *recorder) removeAll() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return removeAll(r.FS, r.made)
+}
+
+func removeAll(from iceio.IO, names []string) error {
 	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, n := range names {
+		if err := from.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// DataDir is a local directory into which others, such as an engine, may write files for Import: where the table's data
+// files lie, or with a remote warehouse a directory of the cache.
+func (t *Table) DataDir() string {
+	tbl, _ := t.current()
+	if storage.Local(tbl.Location()) {
+		return filepath.Join(storage.Path(tbl.Location()), "data")
+	}
+	return filepath.Join(t.lake.cache.dir, "staged", t.name)
+}
+
+// Import takes Parquet files that somebody else wrote into DataDir; their columns must carry the table's field ids. With a
+// remote warehouse they are moved there. On an error the files stay the caller's, and no copy of them is left.
+func (t *Table) Import(ctx context.Context, paths []string) ([]File, error) {
+	tbl, fs := t.current()
+	files, moved := make([]File, 0, len(paths)), []string{}
+	take := func(path string) error {
+		name := storage.URI(path)
+		if !storage.Local(tbl.Location()) {
+			name = storage.Join(tbl.Location(), "data", uuid.NewString()+".parquet")
+			moved = append(moved, name)
+			if err := upload(fs, path, name); err != nil {
+				return err
+			}
+		}
+		df, err := table.FileToDataFile(ctx, fs, name, tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
+		if err != nil {
+			return err
+		}
+		files = append(files, fileOf(df))
+		return nil
+	}
+	for _, p := range paths {
+		if err := take(p); err != nil {
+			return nil, errors.Join(fmt.Errorf("take %s into table %s: %w", filepath.Base(p), t.name, err), removeAll(fs, moved))
+		}
+	}
+	if len(moved) > 0 {
+		for _, p := range paths {
+			if err := os.Remove(p); err != nil {
+				return nil, errors.Join(err, removeAll(fs, moved))
+			}
+			_ = os.Remove(filepath.Dir(p)) // a folder that was made for these files alone
+		}
+	}
+	return files, nil
+}
+
+func upload(to storage.FS, path, name string) (err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := to.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	return out.Close()
+}
+
+// Drop deletes files that no commit has added and none will.
+func (t *Table) Drop(files []File) error {
+	_, fs := t.current()
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.data.FilePath()
+	}
+	return removeAll(fs, names)
 }

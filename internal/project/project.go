@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"weir/internal/cli"
@@ -18,6 +19,7 @@ import (
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/registry"
+	"weir/internal/storage"
 )
 
 // Weir is weir.yaml.
@@ -31,8 +33,42 @@ type Weir struct {
 
 // Lake is the `lake` block.
 type Lake struct {
-	Catalog   string `yaml:"catalog,omitempty" jsonschema:"enum=sqlite,description=sqlite (default): HOME/catalog.db"`
-	Warehouse string `yaml:"warehouse,omitempty" jsonschema:"description=directory for data and metadata (default HOME/warehouse)"`
+	Catalog   string         `yaml:"catalog,omitempty" jsonschema:"enum=sqlite,enum=postgres,enum=hive,description=who knows the tables: sqlite (default) in HOME/catalog.db or postgres or a Hive Metastore 3"`
+	URI       config.Secret  `yaml:"uri,omitempty" jsonschema:"description=of the catalog: postgres://user:password@host:5432/database (by reference: ${env:NAME}) or thrift://host:9083"`
+	Warehouse string         `yaml:"warehouse,omitempty" jsonschema:"description=where data and metadata lie: a directory (default HOME/warehouse) or s3://bucket/path or hdfs://namenode:8020/path"`
+	Storage   storage.Config `yaml:",inline"`
+	Cache     config.Size    `yaml:"cache,omitempty" jsonschema:"description=how much of remote tables is kept on this machine for SQL, default 10GiB"`
+}
+
+func (l Lake) validate() []config.Invalid {
+	var bad []config.Invalid
+	say := func(path, format string, args ...any) {
+		bad = append(bad, config.Invalid{Path: "lake." + path, Message: fmt.Sprintf(format, args...)})
+	}
+	scheme, _, _ := strings.Cut(l.URI.Reveal(), "://")
+	switch l.Catalog {
+	case "", "sqlite":
+		if l.URI != "" {
+			say("uri", "expected only with catalog postgres or hive: sqlite lies in the home")
+		}
+	case "postgres":
+		if scheme != "postgres" && scheme != "postgresql" {
+			say("uri", "expected postgres://user:password@host:5432/database, by reference such as ${env:WEIR_CATALOG}")
+		}
+	case "hive":
+		if scheme != "thrift" {
+			say("uri", "expected thrift://host:9083, the address of a Hive Metastore 3")
+		}
+	default:
+		say("catalog", "expected sqlite, postgres or hive, got %q", l.Catalog)
+	}
+	if err := storage.Check(l.Warehouse); err != nil {
+		say("warehouse", "%v", err)
+	}
+	for _, b := range l.Storage.Validate() {
+		say(b.Path, "%s", b.Message)
+	}
+	return bad
 }
 
 // Validate names what is wrong.
@@ -44,10 +80,7 @@ func (w Weir) Validate() []config.Invalid {
 	if w.Kind != "Weir" {
 		bad = append(bad, config.Invalid{Path: "kind", Message: fmt.Sprintf("expected Weir, got %q", w.Kind)})
 	}
-	if c := w.Lake.Catalog; c != "" && c != "sqlite" {
-		bad = append(bad, config.Invalid{Path: "lake.catalog", Message: fmt.Sprintf("expected sqlite, the only catalog of this version, got %q", c)})
-	}
-	return bad
+	return append(bad, w.Lake.validate()...)
 }
 
 // A Project is an installation with its files.
@@ -101,11 +134,15 @@ func (p *Project) In(name string) string { return filepath.Join(p.Home, name) }
 
 // Lake says where tables live.
 func (p *Project) Lake() lake.Config {
-	w := p.Weir.Lake.Warehouse
-	if w == "" {
-		w = p.In("warehouse")
+	l := p.Weir.Lake
+	c := lake.Config{Catalog: p.In("catalog.db"), Warehouse: l.Warehouse, Storage: l.Storage, Cache: p.In("cache"), CacheBytes: int64(l.Cache)}
+	if l.URI != "" {
+		c.Catalog = l.URI.Reveal()
 	}
-	return lake.Config{Catalog: p.In("catalog.db"), Warehouse: w}
+	if c.Warehouse == "" {
+		c.Warehouse = p.In("warehouse")
+	}
+	return c
 }
 
 // Ledger and Outbox are SQLite files.

@@ -99,6 +99,9 @@ func (j *Job) resolve(ctx context.Context) error {
 			return err
 		}
 		p, err := t.Plan(ctx)
+		if err == nil {
+			p, err = j.parts.Lake.Local(ctx, p)
+		}
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ type result struct {
 // stage writes the result's rows where nobody sees them yet, and finds out which files they take the place of.
 func (j *Job) stage(ctx context.Context, query string, r *result) (rows int64, err error) {
 	p, err := j.table.Plan(ctx)
+	if err == nil && j.cfg.IntervalColumn != "" { // the rows of other intervals will be read
+		p, err = j.parts.Lake.Local(ctx, p)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -1,27 +1,24 @@
-package lake
+package storage
 
 import (
+	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 
 	iceio "github.com/apache/iceberg-go/io"
 )
 
 // durable is the local file system with every file on the disk before its Close returns: iceberg-go's own never syncs,
 // so that a power cut could leave a catalog that points to files which were never written.
-type durable struct{ iceio.LocalFS }
+type durable struct{}
 
-var useDurableFiles = sync.OnceFunc(func() {
-	iceio.Unregister("file")
-	iceio.Register("file", durableFactory)
-})
+func (durable) Open(name string) (iceio.File, error) { return os.Open(Path(name)) }
+func (durable) ReadFile(name string) ([]byte, error) { return os.ReadFile(Path(name)) }
+func (durable) Remove(name string) error             { return os.Remove(Path(name)) }
 
-func (d durable) Create(name string) (iceio.FileWriter, error) {
-	path := local(name)
+func (durable) Create(name string) (iceio.FileWriter, error) {
+	path := Path(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
@@ -32,8 +29,10 @@ func (d durable) Create(name string) (iceio.FileWriter, error) {
 	return &syncedFile{File: f}, nil
 }
 
-func (d durable) WriteFile(name string, p []byte) error {
-	w, err := d.Create(name)
+func (d durable) WriteFile(name string, p []byte) error { return writeFile(d, name, p) }
+
+func writeFile(fs iceio.WriteFileIO, name string, p []byte) error {
+	w, err := fs.Create(name)
 	if err != nil {
 		return err
 	}
@@ -73,20 +72,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// local strips the scheme: Go writes file:///a/b, Spark file:/a/b, and both mean /a/b.
-func local(name string) string {
-	rest, ok := strings.CutPrefix(name, "file:")
-	if !ok {
-		return name
-	}
-	if u, err := url.Parse(name); err == nil && u.Path != "" {
-		return u.Path
-	}
-	return "/" + strings.TrimLeft(rest, "/")
-}
-
-// makeWritable makes a directory and proves that files can be made in it, so that the error comes before the first row.
-func makeWritable(dir string) error {
+// MakeWritable makes a local directory and proves that files can be made in it, so that the error comes before the first row.
+func MakeWritable(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -94,14 +81,5 @@ func makeWritable(dir string) error {
 	if err != nil {
 		return fmt.Errorf("directory is not writable: %w", err)
 	}
-	return firstError(f.Close(), os.Remove(f.Name()))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
