@@ -133,11 +133,18 @@ type hdfsWriter struct {
 	closed bool
 }
 
-func (w *hdfsWriter) Write(p []byte) (int, error) { return w.w.Write(p) }
+// Write leaves nothing to the client where there is nothing: it would begin a block, and a block without bytes never becomes
+// complete.
+func (w *hdfsWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return w.w.Write(p)
+}
 
 // ReadFrom hides itself from io.Copy, which would call it again.
 func (w *hdfsWriter) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(struct{ io.Writer }{w.w}, r)
+	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
 const completeTime = time.Minute

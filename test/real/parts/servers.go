@@ -76,3 +76,38 @@ func ServeRegistry(t testing.TB, b *Broker) *RegistryServer {
 	s := serve(t, "registry", 1, "--kafka", b.Addr)
 	return &RegistryServer{server: s, URL: fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", s.port)}
 }
+
+// HDFS starts a name node and a data node for the test. Its files are below the URI that it gives.
+func HDFS(t testing.TB) (uri string) {
+	t.Helper()
+	need(t, "hdfs")
+	return fmt.Sprintf("hdfs://127.0.0.1:%d", serve(t, "hdfs", 1).port)
+}
+
+// Metastore starts a Hive Metastore 3 for the test and gives its address.
+func Metastore(t testing.TB) (uri string) {
+	t.Helper()
+	need(t, "hive-metastore")
+	return fmt.Sprintf("thrift://127.0.0.1:%d", serve(t, "hive-metastore", 1).port)
+}
+
+// Postgres starts a PostgreSQL for the test and gives the address of a database.
+func Postgres(t testing.TB) (uri string) {
+	t.Helper()
+	need(t, "postgres")
+	return fmt.Sprintf("postgres://weir:weir@127.0.0.1:%d/postgres?sslmode=disable", serve(t, "postgres", 1).port)
+}
+
+// An ObjectStore is an S3 server with the bucket weir.
+type ObjectStore struct {
+	*server
+	Endpoint, Key, Secret string
+}
+
+// S3 starts an S3 server for the test.
+func S3(t testing.TB) ObjectStore {
+	t.Helper()
+	need(t, "s3")
+	s := serve(t, "s3", 1)
+	return ObjectStore{server: s, Endpoint: fmt.Sprintf("http://127.0.0.1:%d", s.port), Key: "weir", Secret: "weirweir"}
+}
