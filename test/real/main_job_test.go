@@ -23,6 +23,7 @@ const messages = 2_000_000
 type bench struct {
 	t        *testing.T
 	bin, dir string
+	at       string // its home, if that is not below dir
 }
 
 func newBench(t *testing.T, brokers, registry string) *bench {
@@ -66,7 +67,12 @@ func (b *bench) write(name, text string) {
 	}
 }
 
-func (b *bench) home() string { return filepath.Join(b.dir, ".weir") }
+func (b *bench) home() string {
+	if b.at != "" {
+		return b.at
+	}
+	return filepath.Join(b.dir, ".weir")
+}
 
 // start runs a program in the installation's directory.
 func (b *bench) start(program string, args ...string) (c *exec.Cmd, out, errs *bytes.Buffer) {
@@ -145,24 +151,24 @@ func TestTheMainJobOnRealParts(t *testing.T) {
 	if proof.Lost != 0 || proof.Doubled != 0 || proof.Altered != 0 || proof.Sent != messages || proof.Rows != messages {
 		t.Errorf("the proof fails: %s", out)
 	}
-	b.compareEngines()
+	b.compareEngines("bank.transactions", parts.SparkCatalog("jdbc:sqlite:"+filepath.Join(b.home(), "catalog.db"), filepath.Join(b.home(), "warehouse")))
 }
 
 // compareEngines sums the same expressions over all rows with DuckDB, through our program, and with Spark, through the shared
 // catalog. Numbers are compared as text in forms that both engines write alike.
-func (b *bench) compareEngines() {
+func (b *bench) compareEngines(table string, spark map[string]string) (sum string) {
 	b.t.Helper()
 	common := []string{
 		"transaction_id", "account_id", "counterparty", "cast(amount as string)", "coalesce(cast(fee as string), 'null')", "currency", "country", "channel",
 		"cast(merchant.id as string)", "merchant.name", "merchant.city", "cast(merchant.category as string)", "coalesce(card, 'null')", "cast(contactless as string)",
 		"reference", "cast(value_date as string)", "_kafka.topic", "cast(_kafka.`partition` as string)", "cast(_kafka.`offset` as string)", "_load.run", "cast(_load.seq as string)",
 	}
-	spark := append(append([]string{}, common...), "cast(unix_micros(booked_at) as string)", "concat_ws(',', tags)", "cast(unix_micros(_load.intended) as string)")
+	theirsIs := append(append([]string{}, common...), "cast(unix_micros(booked_at) as string)", "concat_ws(',', tags)", "cast(unix_micros(_load.intended) as string)")
 	duck := append(append([]string{}, common...), "cast(epoch_us(booked_at) as string)", "array_to_string(tags, ',')", "cast(epoch_us(_load.intended) as string)")
 	for i := range duck {
 		duck[i] = strings.ReplaceAll(duck[i], "`", `"`)
 	}
-	query := fmt.Sprintf("select count(*) as n, sum(('0x' || substr(md5(concat_ws('|', %s)), 1, 8))::BIGINT)::VARCHAR as c from bank.transactions", strings.Join(duck, ", "))
+	query := fmt.Sprintf("select count(*) as n, sum(('0x' || substr(md5(concat_ws('|', %s)), 1, 8))::BIGINT)::VARCHAR as c from %s", strings.Join(duck, ", "), table)
 	c, out, errs := b.start("pipeline", "sql", query, "--json")
 	var ours struct{ Rows [][]any }
 	b.finish(c, out, errs, &ours, 0)
@@ -170,7 +176,7 @@ func (b *bench) compareEngines() {
 		Rows     int64
 		Checksum json.Number
 	}
-	printed := strings.TrimSpace(parts.SparkSubmit(b.t, "checksum.py", parts.SparkCatalog(filepath.Join(b.home(), "catalog.db"), filepath.Join(b.home(), "warehouse")), append([]string{"weir.bank.transactions"}, spark...)...))
+	printed := strings.TrimSpace(parts.SparkSubmit(b.t, "checksum.py", spark, append([]string{"weir." + table}, theirsIs...)...))
 	lines := strings.Split(printed, "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &theirs); err != nil {
 		b.t.Fatalf("spark printed %q: %v", printed, err)
@@ -179,4 +185,5 @@ func (b *bench) compareEngines() {
 	if fmt.Sprint(ours.Rows[0][0]) != fmt.Sprint(float64(theirs.Rows)) || ours.Rows[0][1] != theirs.Checksum.String() {
 		b.t.Errorf("DuckDB reads %v, Spark %d rows with checksum %s", ours.Rows[0], theirs.Rows, theirs.Checksum)
 	}
+	return fmt.Sprint(ours.Rows[0]...)
 }

@@ -16,7 +16,7 @@ import (
 // checksum.py is what other tests trust when they compare an engine with Spark, so it is compared with an answer made here.
 func TestTheChecksumThatSparkComputesIsTheOneWeMean(t *testing.T) {
 	dir := t.TempDir()
-	env := parts.SparkCatalog(filepath.Join(dir, "catalog.db"), filepath.Join(dir, "warehouse"))
+	env := parts.SparkCatalog("jdbc:sqlite:"+filepath.Join(dir, "catalog.db"), filepath.Join(dir, "warehouse"))
 	parts.SparkSubmit(t, "sql.py", env,
 		"create namespace weir.bank",
 		"create table weir.bank.t using iceberg as select id, cast(id as decimal(10,2)) amount, if(id % 3 = 0, null, concat('ü', id)) note from range(1000)")

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// SparkCatalog is the environment that points [SparkSubmit] at a table catalog of ours.
-func SparkCatalog(catalogFile, warehouse string) map[string]string {
-	return map[string]string{"WEIR_SPARK_CATALOG_URI": "jdbc:sqlite:" + catalogFile, "WEIR_SPARK_WAREHOUSE": warehouse}
+// SparkCatalog is the environment that points [SparkSubmit] at a table catalog of ours: jdbc:sqlite:FILE or thrift://HOST:PORT.
+func SparkCatalog(uri, warehouse string) map[string]string {
+	return map[string]string{"WEIR_SPARK_CATALOG_URI": uri, "WEIR_SPARK_WAREHOUSE": warehouse}
 }
 
 // SparkSubmit runs a PySpark script and gives what it printed. The script is a path, or the name of one in test/real. Without
