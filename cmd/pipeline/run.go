@@ -35,18 +35,23 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), app, args[0]) },
 	}
 	c.Flags().StringVar(&o.day, "for", "", "data interval: the day DATE (2026-11-20), in UTC")
+	c.Flags().StringVar(&o.span, "interval", "", "data interval: START/END (2026-11-20T06:00:00Z/2026-11-20T07:00:00Z), as schedulers give it")
+	c.MarkFlagsMutuallyExclusive("for", "interval")
 	c.Flags().BoolVar(&o.drain, "until-caught-up", false, "end when the table has all that the topic has")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
 	return c
 }
 
 type runOptions struct {
-	project, day string
-	drain        bool
+	project, day, span string
+	drain              bool
 }
 
 func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err error) {
 	interval, err := day(o.day)
+	if err == nil && o.span != "" {
+		interval.Start, interval.End, err = spanOf(o.span)
+	}
 	if err != nil {
 		return err
 	}

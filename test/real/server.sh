@@ -6,6 +6,8 @@
 #   launch     exec the server
 #   answers    succeed once it does its work on $port
 #
+# group=1 says that it has children, which live and die with it.
+#
 # Verbs: fetch | start | stop | kill | pause | resume | status | log | wipe, each with --port N. Servers listen on 127.0.0.1 only.
 # Exit codes: 0 done or up, 1 failed or down, 2 wrong usage. Quiet on success, one line on stderr when not.
 # WEIR_CACHE (software), WEIR_REAL_RUN (pid, log, data). WEIR_REAL_WITH=PID: the server is killed when that process has gone.
@@ -51,7 +53,7 @@ property() { echo "<property><name>$1</name><value>$2</value></property>"; }
 # guard PID: with WEIR_REAL_WITH, PID does not outlive that process.
 guard() {
   [ -n "${WEIR_REAL_WITH:-}" ] || return 0
-  nohup bash -c 'while kill -0 "$1" && kill -0 "$2"; do sleep 0.5; done; kill -0 "$1" && exit; kill -KILL "$2"' _ "$WEIR_REAL_WITH" "$1" >/dev/null 2>&1 </dev/null 9>&- &
+  nohup bash -c 'while kill -0 "$1" && kill -0 "$2"; do sleep 0.5; done; kill -0 "$1" && exit; kill -KILL -- "$3$2"' _ "$WEIR_REAL_WITH" "$1" "${group:+-}" >/dev/null 2>&1 </dev/null 9>&- &
 }
 
 begin() {
@@ -65,7 +67,7 @@ begin() {
     prepare
     if [ -f "$inst/log" ]; then mv "$inst/log" "$inst/log.1"; fi
     # 9>&-: the server must not inherit the lock.
-    (cd "$inst" && launch) >"$inst/log" 2>&1 </dev/null 9>&- &
+    (cd "$inst" && if [ -n "${group:-}" ]; then export -f launch; exec setsid bash -c launch; else launch; fi) >"$inst/log" 2>&1 </dev/null 9>&- &
     echo $! >"$inst/pid"
     guard "$!"
   fi
@@ -80,13 +82,14 @@ begin() {
 signal() { # TERM and KILL wait for the end; what does not end by TERM is killed after 40 s
   local p end
   p=$(pid) || return 0
-  kill "-$1" "$p"
+  kill "-$1" -- "${group:+-}$p"
   case $1 in TERM | KILL) ;; *) return 0 ;; esac
   end=$((SECONDS + 40))
   while kill -0 "$p" 2>/dev/null; do
-    if [ $SECONDS -ge $end ]; then kill -KILL "$p" 2>/dev/null || true; fi
+    if [ $SECONDS -ge $end ]; then kill -KILL -- "${group:+-}$p" 2>/dev/null || true; fi
     sleep 0.1
   done
+  if [ -n "${group:-}" ]; then kill -KILL -- "-$p" 2>/dev/null || true; fi
 }
 
 serve() {

@@ -111,3 +111,24 @@ func S3(t testing.TB) ObjectStore {
 	s := serve(t, "s3", 1)
 	return ObjectStore{server: s, Endpoint: fmt.Sprintf("http://127.0.0.1:%d", s.port), Key: "weir", Secret: "weirweir"}
 }
+
+// Scheduler is an Airflow with its scheduler.
+type Scheduler struct{ *server }
+
+// Airflow starts an Airflow for the test that runs the DAG files of a directory.
+func Airflow(t testing.TB, dags string) *Scheduler {
+	t.Helper()
+	need(t, "airflow", "python3")
+	t.Setenv("WEIR_AIRFLOW_DAGS", dags)
+	return &Scheduler{serve(t, "airflow", 1)}
+}
+
+// CLI runs Airflow's command line and gives what it printed.
+func (s *Scheduler) CLI(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := script(t, "airflow", startTime, []string{"WEIR_REAL_RUN=" + s.run, "WEIR_AIRFLOW_PORT=" + strconv.Itoa(s.port)}, append([]string{"cli"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
