@@ -16,7 +16,8 @@ import (
 // A Plan is what a reader needs to read one snapshot of a table by itself.
 type Plan struct {
 	Table    string
-	Snapshot int64 // 0 if the table has none yet
+	UUID     string // another one if the table was dropped and made again
+	Snapshot int64  // 0 if the table has none yet
 	Files    []PlannedFile
 	Columns  []Column
 }
@@ -25,6 +26,7 @@ type Plan struct {
 type PlannedFile struct {
 	File
 	Snapshot int64 // that added it
+	Seq      int64 // of that snapshot: it grows with each commit of the table, also past expired snapshots
 }
 
 // Plan lists the files of the table's newest snapshot.
@@ -33,7 +35,7 @@ func (t *Table) Plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	p := Plan{Table: t.name, Columns: columns(tbl.Schema())}
+	p := Plan{Table: t.name, UUID: tbl.Metadata().TableUUID().String(), Columns: columns(tbl.Schema())}
 	if s := tbl.CurrentSnapshot(); s != nil {
 		p.Snapshot = s.SnapshotID
 	}
@@ -43,14 +45,14 @@ func (t *Table) Plan(ctx context.Context) (Plan, error) {
 		return Plan{}, fmt.Errorf("plan table %s: %w", t.name, err)
 	}
 	for _, e := range entries {
-		p.Files = append(p.Files, PlannedFile{File: fileOf(e.df), Snapshot: e.snapshot})
+		p.Files = append(p.Files, PlannedFile{File: fileOf(e.df), Snapshot: e.snapshot, Seq: e.seq})
 	}
 	return p, nil
 }
 
 type entry struct {
-	df       iceberg.DataFile
-	snapshot int64
+	df            iceberg.DataFile
+	snapshot, seq int64
 }
 
 // dataFiles lists the live data files of the head.
@@ -72,7 +74,12 @@ func dataFiles(tbl *table.Table, fs iceio.IO) ([]entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, entry{e.DataFile(), e.SnapshotID()})
+			// The file's own number: the other one, of its data, is old in a file into which old rows were compacted.
+			seq := e.SequenceNum()
+			if n := e.FileSequenceNum(); n != nil {
+				seq = *n
+			}
+			all = append(all, entry{e.DataFile(), e.SnapshotID(), seq})
 		}
 	}
 	return all, nil

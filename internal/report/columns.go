@@ -14,30 +14,30 @@ import (
 )
 
 // destination opens the table of the result, or makes it from the query's columns. Nothing has been written when it refuses.
-func (j *Job) destination(ctx context.Context) error {
+func (j *Job) destination(ctx context.Context) ([]engine.Column, error) {
 	cols, err := j.parts.Engine.Describe(ctx, j.query, j.inputs, j.args)
 	if err != nil {
-		return j.interval(j.failed(ctx, err))
+		return nil, j.interval(j.failed(ctx, err))
 	}
 	fields, err := j.fields(cols)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j.table, err = j.parts.Lake.Table(ctx, j.cfg.Table)
 	if errors.Is(err, lake.ErrNoTable) {
 		j.table, err = j.parts.Lake.Ensure(ctx, j.cfg.Table, arrow.NewSchema(fields, nil), lake.Options{})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := j.table.Plan(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if bad := j.mismatches(cols, p); len(bad) > 0 {
-		return cli.Usage(fmt.Errorf("%s: %s", j.source(), strings.Join(bad, "; ")), "change the query, or give the report a new table")
+		return nil, cli.Usage(fmt.Errorf("%s: %s", j.source(), strings.Join(bad, "; ")), "change the query, or give the report a new table")
 	}
-	return nil
+	return Input(p).Columns, nil
 }
 
 // interval says what to do where a query asks for a data interval and the run has none.

@@ -20,6 +20,8 @@ type Config struct {
 	Mode           string      `yaml:"mode" jsonschema:"required,enum=replace,enum=append,description=what becomes of the rows that are there"`
 	Memory         config.Size `yaml:"memory,omitempty" jsonschema:"description=what the engine may use for the query, such as 2GiB; the rest goes to temporary files; default 256MiB"`
 	IntervalColumn string      `yaml:"interval_column,omitempty" jsonschema:"description=with mode replace: only rows whose value lies in the run's data interval are replaced"`
+	Incremental    Incremental `yaml:"incremental,omitempty" jsonschema:"description=true or a list of tables: of them the query sees only the rows that came since the last run; where rows were taken away or rewritten the table is made anew from all"`
+	Checks         Checks      `yaml:"checks,omitempty" jsonschema:"description=what must hold of the result; if it does not then nothing is published and the run fails"`
 }
 
 // minMemory is what a small query with a group needs in the embedded engine.
@@ -65,5 +67,8 @@ func (c Config) Validate() []config.Invalid {
 	if c.IntervalColumn != "" && !columnName.MatchString(c.IntervalColumn) {
 		say("interval_column", "expected the name of a column of the result, got %q", c.IntervalColumn)
 	}
-	return bad
+	if c.Incremental.On() && c.IntervalColumn != "" {
+		say("incremental", "expected without interval_column: an interval is made from all rows of its time")
+	}
+	return append(bad, c.Checks.validate("checks")...)
 }

@@ -14,6 +14,7 @@ type done struct {
 	Run       string           `json:"run"`                 // the last one
 	Sources   map[string]int64 `json:"sources"`             // snapshot of each table that it read
 	Intervals []span           `json:"intervals,omitempty"` // appended so far, merged and ascending
+	Seen      map[string]seen  `json:"seen,omitempty"`      // of each table that is read incrementally
 }
 
 type span struct {

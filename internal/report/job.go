@@ -46,7 +46,11 @@ type Job struct {
 	sources map[string]int64 // snapshots
 	rowsIn  int64
 	inputs  []engine.Table
+	plans   map[string]lake.Plan // of the sources, as New saw them
+	checks  []check
 	table   *lake.Table
+	whole   string // why an incremental run reads all that there is
+	anew    bool   // and makes the table from nothing
 }
 
 // New checks the query against the tables as they are now, and makes the destination where there is none.
@@ -64,7 +68,14 @@ func New(ctx context.Context, name string, c Config, r Run, p Parts) (*Job, erro
 	if err := j.resolve(ctx); err != nil {
 		return nil, err
 	}
-	return j, j.destination(ctx)
+	if err := j.incremental(); err != nil {
+		return nil, err
+	}
+	cols, err := j.destination(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.prepareChecks(ctx, cols)
 }
 
 // Text gives the query of a config and the file that it stands in, which is empty for an inline one.
@@ -90,28 +101,38 @@ func (j *Job) resolve(ctx context.Context) error {
 	if err != nil {
 		return j.failed(ctx, err)
 	}
+	j.plans = map[string]lake.Plan{}
 	for _, n := range names {
-		t, err := j.parts.Lake.Table(ctx, n)
-		if errors.Is(err, lake.ErrNoTable) || err != nil && !strings.Contains(n, ".") {
-			return j.unknown(ctx, n)
+		p, err := j.plan(ctx, n)
+		if errors.Is(err, lake.ErrNoTable) {
+			return j.unknown(ctx, j.query, n)
 		}
 		if err != nil {
 			return err
 		}
-		p, err := t.Plan(ctx)
-		if err == nil {
-			p, err = j.parts.Lake.Local(ctx, p)
-		}
-		if err != nil {
-			return err
-		}
-		j.sources[n] = p.Snapshot
+		j.sources[n], j.plans[n] = p.Snapshot, p
 		for _, f := range p.Files {
 			j.rowsIn += f.Rows
 		}
 		j.inputs = append(j.inputs, Input(p))
 	}
 	return nil
+}
+
+// plan is a table as it is now, with local files.
+func (j *Job) plan(ctx context.Context, name string) (lake.Plan, error) {
+	t, err := j.parts.Lake.Table(ctx, name)
+	if err != nil && !strings.Contains(name, ".") {
+		return lake.Plan{}, fmt.Errorf("table %s: %w", name, lake.ErrNoTable)
+	}
+	if err != nil {
+		return lake.Plan{}, err
+	}
+	p, err := t.Plan(ctx)
+	if err != nil {
+		return p, err
+	}
+	return j.parts.Lake.Local(ctx, p)
 }
 
 // Input is a planned table for an engine.
@@ -126,7 +147,7 @@ func Input(p lake.Plan) engine.Table {
 	return t
 }
 
-func (j *Job) unknown(ctx context.Context, name string) error {
+func (j *Job) unknown(ctx context.Context, query, name string) error {
 	known, err := j.parts.Lake.Tables(ctx)
 	if err != nil {
 		return err
@@ -139,7 +160,7 @@ func (j *Job) unknown(ctx context.Context, name string) error {
 		}
 	}
 	err = fmt.Errorf("there is no table %s", name)
-	if line, col := find(j.query, name); line > 0 {
+	if line, col := find(query, name); line > 0 {
 		err = &engine.SQLError{Line: line, Col: col, Message: err.Error()}
 	}
 	return cli.Usage(j.placed(err), hint)
@@ -177,11 +198,14 @@ func (j *Job) placed(err error) error {
 	return minibatch.Fatal(fmt.Errorf("%s:%w", j.source(), s))
 }
 
-// RowsIn is how many rows the tables of the query hold.
+// RowsIn is how many rows the query is given: all of its tables, or with incremental what is new of them once the run has begun.
 func (j *Job) RowsIn() int64 { return j.rowsIn }
 
 // Sources are the tables that the query reads, with their snapshots.
 func (j *Job) Sources() map[string]int64 { return j.sources }
+
+// Whole says why an incremental run read all that there is; it is empty if it did not.
+func (j *Job) Whole() string { return j.whole }
 
 // Table is the job's destination.
 func (j *Job) Table() *lake.Table { return j.table }

@@ -24,7 +24,12 @@ func (s source) Plan(_ context.Context, after minibatch.Cursor, _ minibatch.Limi
 	}
 	b := minibatch.Batch{From: after, Interval: s.j.run.Interval}
 	next := done{Run: s.j.run.ID, Sources: s.j.sources, Intervals: d.Intervals}
-	if s.j.cfg.Mode == "append" {
+	switch {
+	case s.j.cfg.Incremental.On():
+		if news := s.j.narrow(after.IsZero(), d, &next); !news {
+			return b, nil
+		}
+	case s.j.cfg.Mode == "append":
 		i := span{s.j.run.Interval.Start.UTC(), s.j.run.Interval.End.UTC()}
 		switch {
 		case s.j.run.Interval.IsZero():

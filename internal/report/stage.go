@@ -35,12 +35,17 @@ func (j *Job) stage(ctx context.Context, query string, r *result) (rows int64, e
 	if err != nil {
 		return 0, err
 	}
-	r.replaceAll = j.cfg.Mode == "replace" && j.cfg.IntervalColumn == ""
+	r.replaceAll = j.cfg.Mode == "replace" && j.cfg.IntervalColumn == "" || j.anew
+	if j.cfg.IntervalColumn != "" {
+		if err := j.within(ctx, dest, files, rows); err != nil {
+			return 0, err
+		}
+	}
+	if err := j.check(ctx, engine.Table{Name: resultTable, Files: files, Columns: dest.Columns}, rows); err != nil {
+		return 0, err
+	}
 	if j.cfg.IntervalColumn == "" {
 		return rows, nil
-	}
-	if err := j.within(ctx, dest, files, rows); err != nil {
-		return 0, err
 	}
 	return rows, j.survivors(ctx, p, dest, r)
 }
