@@ -15,7 +15,6 @@ import (
 	"weir/internal/cli"
 	"weir/internal/config"
 	"weir/internal/engine"
-	"weir/internal/engine/duckdb"
 	"weir/internal/job"
 	"weir/internal/load"
 	"weir/internal/notify"
@@ -29,7 +28,8 @@ func checkCommand(app *cli.App) *cobra.Command {
 		Use:   "check [FILES]",
 		Short: "validate all files of the project, or the named ones, without touching a server",
 		Long: `check reads weir.yaml, jobs/*.yaml with their queries, profiles/*.yaml and units.yaml, and says everything that is wrong with
-them, with file, line and column. It talks to no broker, registry or catalog.
+them, with file, line and column; also which jobs cannot stand side by side: two that write one table, or that wait for each
+other in a circle. It talks to no broker, registry or catalog.
 
     pipeline check
     pipeline check jobs/transactions.yaml
@@ -48,6 +48,7 @@ Exit code 2 if something is wrong. With --json the last line is {files, problems
 				k.file(f)
 			}
 			k.jobsAgainstUnits()
+			k.jobsTogether()
 			return k.result(app, len(files))
 		},
 	}
@@ -81,6 +82,7 @@ type checker struct {
 	dir      string
 	problems []string
 	jobs     []job.Job
+	flows    []job.Flow
 	units    *notify.Units
 }
 
@@ -122,7 +124,7 @@ func (k *checker) file(path string) {
 		k.say(err)
 		if err == nil {
 			k.jobs = append(k.jobs, j)
-			k.query(j, data)
+			k.flow(j, data)
 		}
 	default:
 		k.say(config.Problem{File: path, Line: 1, Col: 1, Message: "expected `kind: Weir`, `kind: Job` or `kind: LoadProfile`, or the name units.yaml"})
@@ -150,29 +152,38 @@ func kindOf(path string, data []byte) string {
 	return ""
 }
 
-// query parses a report's SQL; whether its tables exist is for the run to find out.
-func (k *checker) query(j job.Job, data []byte) {
-	c, ok := j.Spec.(*report.Config)
-	if !ok {
-		return
-	}
-	query, file, err := c.Text(filepath.Dir(j.File))
-	if errors.Is(err, fs.ErrNotExist) {
-		k.say(config.Place(j.File, data, "report.sql", fmt.Sprintf("there is no file %s", file)))
-		return
-	}
+// flow finds what a job reads and writes, for which a report's SQL is parsed; whether its tables exist is for the run to find out.
+func (k *checker) flow(j job.Job, data []byte) {
+	f, err := flow(k.ctx, j)
 	if err == nil {
-		_, err = duckdb.New(duckdb.Options{}).References(k.ctx, query)
+		k.flows = append(k.flows, f)
+		return
 	}
-	var s *engine.SQLError
-	if errors.As(err, &s) {
-		if file == "" {
+	if c, ok := j.Spec.(*report.Config); ok {
+		_, file, _ := c.Text(filepath.Dir(j.File))
+		var s *engine.SQLError
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = config.Place(j.File, data, "report.sql", fmt.Sprintf("there is no file %s", file))
+		case errors.As(err, &s) && file == "":
 			err = config.Place(j.File, data, "report.query", s.Error())
-		} else {
+		case errors.As(err, &s):
 			err = fmt.Errorf("%s:%w", file, s)
 		}
 	}
 	k.say(err)
+}
+
+// jobsTogether says which jobs cannot stand side by side.
+func (k *checker) jobsTogether() {
+	_, conflicts := job.Connect(k.flows)
+	for _, c := range conflicts {
+		data, err := os.ReadFile(c.File)
+		if err != nil {
+			continue
+		}
+		k.say(config.Place(c.File, data, "name", c.Message))
+	}
 }
 
 func (k *checker) jobsAgainstUnits() {

@@ -111,6 +111,8 @@ func code(err error) string {
 		return "run.fenced"
 	case errors.Is(err, minibatch.ErrTooManyRefused):
 		return "data.too_many_refused"
+	case errors.Is(err, report.ErrCheck):
+		return "data.check"
 	}
 	return "run.error"
 }
@@ -192,11 +194,16 @@ func (s *site) makeReport(ctx context.Context, j job.Job, c report.Config, x exe
 	if err != nil {
 		return told{}, err
 	}
-	t := told{rowsIn: rep.RowsIn(), outputs: []outcome.Dataset{{Name: c.Table}}}
+	t := told{outputs: []outcome.Dataset{{Name: c.Table}}}
 	for name := range rep.Sources() {
 		t.inputs = append(t.inputs, outcome.Dataset{Name: name})
 	}
 	r, err := rep.Run(ctx, nil)
+	if why := rep.Whole(); why != "" {
+		s.app.Log.Warn("incremental report was made anew from all rows", "job", j.Name, "reason", why)
+		s.hub.Event("warn", fmt.Sprintf("%s was made anew from all rows: %s", j.Name, why))
+	}
+	t.rowsIn = rep.RowsIn()
 	t.rowsOut, t.stopped = r.RowsOut, r.Stopped
 	t.outputs[0].Rows = r.RowsOut
 	return t, err

@@ -142,22 +142,19 @@ func (j *Job) narrow(first bool, d done, next *done) (news bool) {
 		p.Files = files
 		fresh[n] = p
 	}
-	j.whole, j.anew = "", false
-	switch {
-	case first:
-		j.whole = "this is the first run"
-	case len(whys) > 0:
-		j.whole, j.anew = strings.Join(whys, "; "), true
-	}
-	if j.whole != "" {
+	j.whole = ""
+	if len(whys) > 0 {
 		fresh = map[string]lake.Plan{}
+		if !first {
+			j.whole = strings.Join(whys, "; ")
+		}
 	}
-	if own, ok := j.plans[j.cfg.Table]; ok && j.anew {
+	if own, ok := j.plans[j.cfg.Table]; ok && j.whole != "" {
 		own.Files = nil
 		fresh[j.cfg.Table] = own
 	}
 	j.give(fresh)
-	return news || j.whole != ""
+	return news || len(whys) > 0
 }
 
 // give hands the tables to the query, some of them in another state than the planned one.

@@ -24,7 +24,7 @@ func (s *site) made(c Config) *Job {
 
 func TestAnIncrementalRunSeesOnlyNewRows(t *testing.T) {
 	s := newSite(t)
-	if j := s.made(log); !strings.Contains(j.Whole(), "first run") || j.RowsIn() != 30 {
+	if j := s.made(log); j.Whole() != "" || j.RowsIn() != 30 {
 		t.Errorf("first run: whole %q, rows in %d", j.Whole(), j.RowsIn())
 	}
 	s.want("SELECT count(*) FROM bank.log", "30")

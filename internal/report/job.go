@@ -49,8 +49,7 @@ type Job struct {
 	plans   map[string]lake.Plan // of the sources, as New saw them
 	checks  []check
 	table   *lake.Table
-	whole   string // why an incremental run reads all that there is
-	anew    bool   // and makes the table from nothing
+	whole   string // why an incremental run reads all that there is, and makes the table from nothing
 }
 
 // New checks the query against the tables as they are now, and makes the destination where there is none.
@@ -204,7 +203,7 @@ func (j *Job) RowsIn() int64 { return j.rowsIn }
 // Sources are the tables that the query reads, with their snapshots.
 func (j *Job) Sources() map[string]int64 { return j.sources }
 
-// Whole says why an incremental run read all that there is; it is empty if it did not.
+// Whole says why an incremental run made its table anew from all that there is; it is empty if it did not.
 func (j *Job) Whole() string { return j.whole }
 
 // Table is the job's destination.

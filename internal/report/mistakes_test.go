@@ -90,7 +90,7 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 		"query: SELECT 1\ntable: bank.x\nmode: replace\ninterval_column: a-b\n":  "job.yaml:4:18: expected the name of a column",
 		"query: SELECT 1\ntable: bank.x\nmode: replace\nmemory: 1MiB\n":          "job.yaml:4:9: expected at least 64MiB, got 1MiB",
 		"query: SELECT 1\ntable: bank.x\nmode: replace\nmemory: lots\n":          "job.yaml:4:9: ",
-		"query: SELECT 1\ntable: bank.x\nmode: replace\nchecks: [n > 0]\n":       "job.yaml:4:1: ",
+		"query: SELECT 1\ntable: bank.x\nmode: replace\nchecks: [n > 0]\n":       "job.yaml:4:9: expected a section with keys",
 		"query: SELECT 1\ntable: bank.x\nmode: replace\nintervall_column: day\n": `did you mean "interval_column"`,
 	} {
 		var c Config

@@ -35,7 +35,7 @@ func (j *Job) stage(ctx context.Context, query string, r *result) (rows int64, e
 	if err != nil {
 		return 0, err
 	}
-	r.replaceAll = j.cfg.Mode == "replace" && j.cfg.IntervalColumn == "" || j.anew
+	r.replaceAll = j.cfg.Mode == "replace" && j.cfg.IntervalColumn == "" || j.whole != ""
 	if j.cfg.IntervalColumn != "" {
 		if err := j.within(ctx, dest, files, rows); err != nil {
 			return 0, err

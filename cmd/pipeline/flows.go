@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"weir/internal/engine/duckdb"
+	"weir/internal/ingest"
+	"weir/internal/job"
+	"weir/internal/quarantine"
+	"weir/internal/report"
+)
+
+// flow is what a job reads and writes, found without a server. (Topics are no tables: nobody's table waits for them.)
+func flow(ctx context.Context, j job.Job) (job.Flow, error) {
+	f := job.Flow{Job: j.Name, File: j.File}
+	switch c := j.Spec.(type) {
+	case *ingest.Config:
+		f.Writes = []string{c.Table, c.Table + quarantine.Suffix}
+	case *report.Config:
+		f.Writes = []string{c.Table}
+		query, _, err := c.Text(filepath.Dir(j.File))
+		if err != nil {
+			return f, err
+		}
+		if f.Reads, err = duckdb.New(duckdb.Options{}).References(ctx, query); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
