@@ -73,7 +73,7 @@ func TestAMistakeInACheckIsToldBeforeTheRun(t *testing.T) {
 		"check x: 2:7: Referenced column \"totl\" not found":          {SQL: map[string]string{"x": "SELECT count(*) FROM result\nWHERE totl < 0"}},
 		"check x gives 3 columns: expected one number":                {SQL: map[string]string{"x": "SELECT * FROM result"}},
 		"check x: there is no table bank.nosuch":                      {SQL: map[string]string{"x": "SELECT count(*) FROM bank.nosuch"}},
-		"check x: 2:1: syntax error at or near":                                {SQL: map[string]string{"x": "n > 1) ; DROP TABLE bank.pay; --"}},
+		"check x: 2:1: syntax error at or near":                       {SQL: map[string]string{"x": "n > 1) ; DROP TABLE bank.pay; --"}},
 	} {
 		_, err := s.new(Config{Query: byCountry, Table: "bank.totals", Mode: "replace", Checks: checks}, minibatch.Interval{})
 		if err == nil || !strings.Contains(err.Error(), want) || exit(err) != 2 {
