@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +14,8 @@ import (
 
 	"weir/internal/airflow"
 	"weir/internal/cli"
-	"weir/internal/engine/duckdb"
-	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/project"
-	"weir/internal/report"
 )
 
 func airflowCommand(app *cli.App) *cobra.Command {
@@ -127,37 +123,19 @@ func (o airflowOptions) dag(ctx context.Context, p *project.Project, jobs []job.
 
 // readsFrom says of each job which of the others write the tables that it reads.
 func readsFrom(ctx context.Context, jobs []job.Job) (map[string][]string, error) {
-	writes := map[string]string{}
+	var flows []job.Flow
 	for _, j := range jobs {
-		switch c := j.Spec.(type) {
-		case *ingest.Config:
-			writes[c.Table] = j.Name
-		case *report.Config:
-			writes[c.Table] = j.Name
-		}
-	}
-	after := map[string][]string{}
-	for _, j := range jobs {
-		c, ok := j.Spec.(*report.Config)
-		if !ok {
-			continue
-		}
-		query, file, err := c.Text(filepath.Dir(j.File))
+		f, err := flow(ctx, j)
 		if err != nil {
-			return nil, cli.Usage(fmt.Errorf("job %s: %w", j.Name, err), "")
+			return nil, cli.Usage(fmt.Errorf("job %s: %w", j.Name, err), "`pipeline check` says where")
 		}
-		tables, err := duckdb.New(duckdb.Options{}).References(ctx, query)
-		if err != nil {
-			return nil, cli.Usage(errors.Join(fmt.Errorf("job %s: %s: %w", j.Name, file, err)), "")
-		}
-		for _, t := range tables {
-			if w := writes[t]; w != "" && w != j.Name && !slices.Contains(after[j.Name], w) {
-				after[j.Name] = append(after[j.Name], w)
-			}
-		}
-		slices.Sort(after[j.Name])
+		flows = append(flows, f)
 	}
-	return after, nil
+	g, conflicts := job.Connect(flows)
+	if len(conflicts) > 0 {
+		return nil, cli.Usage(conflicts[0], "")
+	}
+	return g.After, nil
 }
 
 // spanOf is a data interval as Airflow and other schedulers hand it over: two times with a slash between (ISO 8601).

@@ -15,6 +15,8 @@ import (
 	"weir/internal/cli"
 	"weir/internal/config"
 	"weir/internal/engine"
+	"weir/internal/engine/duckdb"
+	"weir/internal/etl"
 	"weir/internal/job"
 	"weir/internal/load"
 	"weir/internal/notify"
@@ -152,8 +154,20 @@ func kindOf(path string, data []byte) string {
 	return ""
 }
 
+// expressions types those of an etl job.
+func (k *checker) expressions(j job.Job, c etl.Config, data []byte) {
+	bad, err := etl.Check(k.ctx, j.Name, c, etl.Parts{Engine: duckdb.New(duckdb.Options{}), Dir: filepath.Dir(j.File), File: j.File})
+	k.say(err)
+	for _, b := range bad {
+		k.say(config.Place(j.File, data, "etl."+b.Path, b.Message))
+	}
+}
+
 // flow finds what a job reads and writes, for which a report's SQL is parsed; whether its tables exist is for the run to find out.
 func (k *checker) flow(j job.Job, data []byte) {
+	if c, ok := j.Spec.(*etl.Config); ok {
+		k.expressions(j, *c, data)
+	}
 	f, err := flow(k.ctx, j)
 	if err == nil {
 		k.flows = append(k.flows, f)

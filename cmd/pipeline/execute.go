@@ -10,6 +10,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/control"
 	"weir/internal/engine/duckdb"
+	"weir/internal/etl"
 	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/kafka"
@@ -54,6 +55,8 @@ func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, 
 	switch c := j.Spec.(type) {
 	case *ingest.Config:
 		t, err = s.ingest(ctx, j, *c, x)
+	case *etl.Config:
+		t, err = s.etl(ctx, j, *c, x)
 	case *report.Config:
 		t, err = s.report(ctx, j, *c, x)
 	default:

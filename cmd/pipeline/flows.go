@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"weir/internal/engine/duckdb"
+	"weir/internal/etl"
 	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/quarantine"
@@ -16,6 +17,8 @@ func flow(ctx context.Context, j job.Job) (job.Flow, error) {
 	f := job.Flow{Job: j.Name, File: j.File}
 	switch c := j.Spec.(type) {
 	case *ingest.Config:
+		f.Writes = []string{c.Table, c.Table + quarantine.Suffix}
+	case *etl.Config:
 		f.Writes = []string{c.Table, c.Table + quarantine.Suffix}
 	case *report.Config:
 		f.Writes = []string{c.Table}

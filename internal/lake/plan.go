@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -48,6 +49,21 @@ func (t *Table) Plan(ctx context.Context) (Plan, error) {
 		p.Files = append(p.Files, PlannedFile{File: fileOf(e.df), Snapshot: e.snapshot, Seq: e.seq})
 	}
 	return p, nil
+}
+
+// OfDay keeps the files that may hold rows with a day in a date column, by what the manifests say of their values.
+func (p Plan) OfDay(column int, day time.Time) Plan {
+	want := int32(day.Unix() / 86400)
+	files := p.Files[:0:0]
+	for _, f := range p.Files {
+		low, high := f.data.LowerBoundValues()[column], f.data.UpperBoundValues()[column]
+		if len(low) == 4 && len(high) == 4 && (int32(binary.LittleEndian.Uint32(low)) > want || int32(binary.LittleEndian.Uint32(high)) < want) {
+			continue
+		}
+		files = append(files, f)
+	}
+	p.Files = files
+	return p
 }
 
 type entry struct {
