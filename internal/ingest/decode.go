@@ -14,6 +14,7 @@ import (
 	"weir/internal/avro"
 	"weir/internal/quarantine"
 	"weir/internal/registry"
+	"weir/internal/topic"
 	"weir/minibatch"
 )
 
@@ -68,7 +69,7 @@ func newDecoder(schemas Schemas, wait time.Duration, table string, s *arrow.Sche
 }
 
 // run decodes until the input ends.
-func (d *decoder) run(ctx context.Context, in iter.Seq2[records, error], emit minibatch.Emit[decoded]) error {
+func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
 	for recs, err := range in {
 		if err != nil {
 			return err

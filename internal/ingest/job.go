@@ -14,6 +14,7 @@ import (
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
+	"weir/internal/topic"
 	"weir/minibatch"
 )
 
@@ -28,33 +29,26 @@ type Parts struct {
 type Job struct {
 	name   string
 	cfg    Config
-	source *source
+	source *topic.Source
 	sink   *sink
 	parts  Parts
 }
 
 // New connects a job and makes its table where there is none. It fails at once where the broker does not answer.
 func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
-	admin, err := kafka.Connect(p.Kafka)
+	src, err := topic.Open(ctx, p.Kafka, c.Topic, c.Start)
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{name: name, cfg: c, parts: p, source: &source{cfg: p.Kafka, topic: c.Topic, start: c.Start, admin: admin, readers: map[int]*reader{}}}
+	j := &Job{name: name, cfg: c, parts: p, source: src}
 	if err := j.connect(ctx); err != nil {
-		admin.Close()
+		src.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
 func (j *Job) connect(ctx context.Context) error {
-	if err := kafka.Ping(ctx, j.source.admin); err != nil {
-		return err
-	}
-	var err error
-	if j.source.cluster, j.source.topicID, _, err = kafka.Identity(ctx, j.source.admin, j.cfg.Topic); err != nil {
-		return err
-	}
 	table, err := j.table(ctx)
 	if err != nil {
 		return err
@@ -113,7 +107,7 @@ func (j *Job) Table() *lake.Table { return j.sink.table }
 
 // Run ingests until the mode is satisfied or ctx is cancelled.
 func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.Event)) (minibatch.Report, error) {
-	return minibatch.Run(ctx, minibatch.Job[records, decoded]{
+	return minibatch.Run(ctx, minibatch.Job[topic.Records, decoded]{
 		Name:      j.name,
 		Source:    j.source,
 		Sink:      j.sink,
@@ -127,7 +121,7 @@ func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.
 	}, m)
 }
 
-func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[records, error], emit minibatch.Emit[decoded]) error {
+func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
 	wait := time.Duration(j.cfg.RegistryWait)
 	if wait == 0 {
 		wait = 5 * time.Minute
@@ -142,39 +136,19 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[reco
 // observe tells lag tools how far the table is. The group's offsets decide nothing, so an error here is no error of the job.
 func (j *Job) observe(ctx context.Context, e minibatch.Event, then func(minibatch.Event)) {
 	if e.Kind == minibatch.Committed {
-		if to, err := toOffsets(e.Batch.To); err == nil {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			_ = kafka.CommitGroup(ctx, j.source.admin, "weir-"+j.name, j.cfg.Topic, to.Next)
-			cancel()
-		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		_ = j.source.Tell(ctx, "weir-"+j.name, e.Batch.To)
+		cancel()
 	}
 	if then != nil {
 		then(e)
 	}
 }
 
-// A Lag says how far each partition of the topic is ahead of the table.
-type Lag struct {
-	Partition int32
-	Next, End int64
-}
-
 // Lag compares a cursor with the topic's stable ends.
-func (j *Job) Lag(ctx context.Context, c minibatch.Cursor) ([]Lag, error) {
-	at, err := toOffsets(c)
-	if err != nil {
-		return nil, err
-	}
-	from, ends, err := j.source.span(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	lag := make([]Lag, 0, len(ends))
-	for p := range int32(len(ends)) {
-		lag = append(lag, Lag{Partition: p, Next: from[p], End: ends[p]})
-	}
-	return lag, nil
+func (j *Job) Lag(ctx context.Context, c minibatch.Cursor) ([]topic.Lag, error) {
+	return j.source.Lag(ctx, c)
 }
 
 // Close closes the job's connections.
-func (j *Job) Close() { j.source.close() }
+func (j *Job) Close() { j.source.Close() }

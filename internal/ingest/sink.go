@@ -11,6 +11,7 @@ import (
 
 	"weir/internal/lake"
 	"weir/internal/quarantine"
+	"weir/internal/topic"
 	"weir/minibatch"
 )
 
@@ -50,7 +51,7 @@ func (s *sink) Position(ctx context.Context, job string) (minibatch.Cursor, erro
 		}
 		return minibatch.Cursor{}, err
 	}
-	return fromTable(p.Cursor)
+	return topic.Stored(p.Cursor)
 }
 
 func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
@@ -104,11 +105,11 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	if err != nil {
 		return err
 	}
-	c, err := fromTable(at.Cursor)
+	c, err := topic.Stored(at.Cursor)
 	if err != nil {
 		return err
 	}
-	had, err := toOffsets(c)
+	had, err := topic.ToOffsets(c)
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []min
 	if len(files) == 0 {
 		return nil
 	}
-	to, err := further(q.at, b.To)
+	to, err := topic.Further(q.at, b.To)
 	if err != nil {
 		return err
 	}
@@ -215,3 +216,21 @@ func operator(err error) error {
 	}
 	return err
 }
+
+// advance is the compare-and-set of a batch in the lake's words.
+func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
+	next := topic.Advance(b)
+	return func(stored json.RawMessage) (json.RawMessage, error) {
+		to, err := next(stored)
+		if errors.Is(err, minibatch.ErrMoved) {
+			err = elsewhere{err}
+		}
+		return to, err
+	}
+}
+
+// elsewhere is minibatch.ErrMoved and lake.ErrMoved in one: the lake knows only its own.
+type elsewhere struct{ error }
+
+func (e elsewhere) Unwrap() error        { return e.error }
+func (e elsewhere) Is(target error) bool { return target == lake.ErrMoved } //nolint:errorlint // a sentinel, by identity

@@ -13,6 +13,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/control"
 	"weir/internal/ingest"
+	"weir/internal/topic"
 	"weir/minibatch"
 )
 
@@ -132,7 +133,7 @@ func (w *Stream) look(ctx context.Context) {
 	w.publish()
 }
 
-func (w *Stream) measure(now time.Time, lag []ingest.Lag) {
+func (w *Stream) measure(now time.Time, lag []topic.Lag) {
 	ends, next := map[int32]int64{}, map[int32]int64{}
 	var behind, total int64
 	w.s.Partitions = w.s.Partitions[:0:0]

@@ -1,4 +1,4 @@
-package ingest
+package topic
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 const (
 	pollRecords = 4096
-	// ahead is how many records beyond a part's end are kept for the next part before the partition is paused.
+	// ahead is how many Records beyond a part's end are kept for the next part before the partition is paused.
 	ahead = 32_768
 	// silence is how long the broker may give nothing of a span that it said it has.
 	silence = 30 * time.Second
@@ -29,12 +29,12 @@ type reader struct {
 
 	cl     *kgo.Client
 	next   map[int32]int64   // position after the last record that was handed out or passed over
-	beyond map[int32]records // read, but of a later span
+	beyond map[int32]Records // read, but of a later span
 	paused map[int32]bool
 }
 
-// read hands the records of the spans to yield, and returns when each span has been read to its end.
-func (r *reader) read(ctx context.Context, spans []span, yield func(records) bool) (rows, bytes int64, err error) {
+// read hands the Records of the spans to yield, and returns when each span has been read to its end.
+func (r *reader) read(ctx context.Context, spans []span, yield func(Records) bool) (rows, bytes int64, err error) {
 	if err := r.seek(spans); err != nil {
 		return 0, 0, err
 	}
@@ -48,7 +48,7 @@ func (r *reader) read(ctx context.Context, spans []span, yield func(records) boo
 	for _, s := range spans {
 		open[s.Partition] = s.To
 	}
-	hand := func(recs records) bool {
+	hand := func(recs Records) bool {
 		for _, rec := range recs {
 			bytes += int64(len(rec.Key) + len(rec.Value))
 		}
@@ -122,10 +122,10 @@ func (r *reader) seek(spans []span) error {
 	return err
 }
 
-// cut takes the records below to, without control records, keeps the others, and moves the position.
-func (r *reader) cut(p int32, recs records, to int64) records {
+// cut takes the Records below to, without control Records, keeps the others, and moves the position.
+func (r *reader) cut(p int32, recs Records, to int64) Records {
 	n := 0
-	var out records
+	var out Records
 	for n < len(recs) && recs[n].Offset < to {
 		if !recs[n].Attrs.IsControl() {
 			out = append(out, recs[n])
@@ -140,7 +140,7 @@ func (r *reader) cut(p int32, recs records, to int64) records {
 	return out
 }
 
-func (r *reader) keep(p int32, recs records) {
+func (r *reader) keep(p int32, recs Records) {
 	r.beyond[p] = append(r.beyond[p], recs...)
 	if len(r.beyond[p]) > ahead && !r.paused[p] {
 		r.paused[p] = true
@@ -193,5 +193,5 @@ func (r *reader) close() {
 	if r.cl != nil {
 		r.cl.Close()
 	}
-	r.cl, r.next, r.beyond, r.paused = nil, map[int32]int64{}, map[int32]records{}, map[int32]bool{}
+	r.cl, r.next, r.beyond, r.paused = nil, map[int32]int64{}, map[int32]Records{}, map[int32]bool{}
 }

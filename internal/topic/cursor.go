@@ -1,11 +1,10 @@
-package ingest
+package topic
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
 
-	"weir/internal/lake"
 	"weir/minibatch"
 )
 
@@ -14,17 +13,17 @@ const (
 	cursorVersion = 1
 )
 
-// offsets is the value of an ingest cursor: the next position to read of each partition. They are positions, never counts:
+// Offsets is the value of an ingest cursor: the next position to read of each partition. They are positions, never counts:
 // commit markers and compaction leave gaps. A rebuilt cluster or a recreated topic starts again at 0 under another id, and
 // its positions mean nothing here.
-type offsets struct {
+type Offsets struct {
 	Cluster string          `json:"cluster"`
 	Topic   string          `json:"topic"`
 	TopicID string          `json:"topic_id"`
 	Next    map[int32]int64 `json:"next"`
 }
 
-func (o offsets) cursor() minibatch.Cursor {
+func (o Offsets) cursor() minibatch.Cursor {
 	v, err := json.Marshal(o)
 	if err != nil { // strings and numbers only
 		panic(err)
@@ -32,9 +31,9 @@ func (o offsets) cursor() minibatch.Cursor {
 	return minibatch.Cursor{Kind: cursorKind, Version: cursorVersion, Value: v}
 }
 
-// toOffsets reads a cursor; the zero Cursor gives no positions.
-func toOffsets(c minibatch.Cursor) (offsets, error) {
-	var o offsets
+// ToOffsets reads a cursor; the zero Cursor gives no positions.
+func ToOffsets(c minibatch.Cursor) (Offsets, error) {
+	var o Offsets
 	if c.IsZero() {
 		return o, nil
 	}
@@ -48,7 +47,8 @@ func toOffsets(c minibatch.Cursor) (offsets, error) {
 	return o, nil
 }
 
-func fromTable(raw json.RawMessage) (minibatch.Cursor, error) {
+// Stored reads a cursor as a destination keeps it; nothing is the zero Cursor.
+func Stored(raw json.RawMessage) (minibatch.Cursor, error) {
 	var c minibatch.Cursor
 	if len(raw) == 0 {
 		return c, nil
@@ -59,30 +59,30 @@ func fromTable(raw json.RawMessage) (minibatch.Cursor, error) {
 	return c, nil
 }
 
-// advance is the compare-and-set of a batch: for each partition that it moves, the table must hold what it starts from.
+// Advance is the compare-and-set of a batch: for each partition that it moves, the table must hold what it starts from.
 // Other partitions stay as the table has them, so that workers on other partitions of the topic do not disturb each other.
-func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
+func Advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 	return func(raw json.RawMessage) (json.RawMessage, error) {
-		from, err := toOffsets(b.From)
+		from, err := ToOffsets(b.From)
 		if err != nil {
 			return nil, err
 		}
-		to, err := toOffsets(b.To)
+		to, err := ToOffsets(b.To)
 		if err != nil {
 			return nil, err
 		}
-		c, err := fromTable(raw)
+		c, err := Stored(raw)
 		if err != nil {
 			return nil, err
 		}
-		stored, err := toOffsets(c)
+		stored, err := ToOffsets(c)
 		if err != nil {
 			return nil, err
 		}
 		if stored.TopicID != "" && (stored.TopicID != to.TopicID || stored.Cluster != to.Cluster) {
-			return nil, fmt.Errorf("%w: it now belongs to topic %s on cluster %s", lake.ErrMoved, stored.TopicID, stored.Cluster)
+			return nil, fmt.Errorf("%w: it now belongs to topic %s on cluster %s", minibatch.ErrMoved, stored.TopicID, stored.Cluster)
 		}
-		next := offsets{Cluster: to.Cluster, Topic: to.Topic, TopicID: to.TopicID, Next: maps.Clone(stored.Next)}
+		next := Offsets{Cluster: to.Cluster, Topic: to.Topic, TopicID: to.TopicID, Next: maps.Clone(stored.Next)}
 		if next.Next == nil {
 			next.Next = map[int32]int64{}
 		}
@@ -92,7 +92,7 @@ func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 				continue
 			}
 			if now, has := stored.Next[p]; has != had || now != was {
-				return nil, fmt.Errorf("%w: partition %d is at %s, this worker started from %s", lake.ErrMoved, p, position(now, has), position(was, had))
+				return nil, fmt.Errorf("%w: partition %d is at %s, this worker started from %s", minibatch.ErrMoved, p, position(now, has), position(was, had))
 			}
 			next.Next[p] = n
 		}
@@ -100,18 +100,18 @@ func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 	}
 }
 
-// further is the quarantine's new cursor: it never goes back, also where this batch ends before one that an earlier try
+// Further is the quarantine's new cursor: it never goes back, also where this batch ends before one that an earlier try
 // had already committed there.
-func further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
-	c, err := fromTable(stored)
+func Further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
+	c, err := Stored(stored)
 	if err != nil {
 		return nil, err
 	}
-	had, err := toOffsets(c)
+	had, err := ToOffsets(c)
 	if err != nil {
 		return nil, err
 	}
-	next, err := toOffsets(to)
+	next, err := ToOffsets(to)
 	if err != nil {
 		return nil, err
 	}

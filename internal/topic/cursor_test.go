@@ -1,16 +1,15 @@
-package ingest
+package topic
 
 import (
 	"encoding/json"
 	"errors"
 	"testing"
 
-	"weir/internal/lake"
 	"weir/minibatch"
 )
 
 func at(topic string, next map[int32]int64) minibatch.Cursor {
-	return offsets{Cluster: "c", Topic: "t", TopicID: topic, Next: next}.cursor()
+	return Offsets{Cluster: "c", Topic: "t", TopicID: topic, Next: next}.cursor()
 }
 
 // What the table holds decides whether a batch may be committed: each partition that it moves must stand where it starts.
@@ -34,9 +33,9 @@ func TestACommitStartsWhereTheTableIs(t *testing.T) {
 			if !c.stored.IsZero() {
 				raw, _ = json.Marshal(c.stored)
 			}
-			got, err := advance(minibatch.Batch{From: from, To: to})(raw)
+			got, err := Advance(minibatch.Batch{From: from, To: to})(raw)
 			if c.want == "" {
-				if !errors.Is(err, lake.ErrMoved) {
+				if !errors.Is(err, minibatch.ErrMoved) {
 					t.Fatalf("got %s, %v; want ErrMoved", got, err)
 				}
 				return
@@ -44,11 +43,11 @@ func TestACommitStartsWhereTheTableIs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, err := fromTable(got)
+			n, err := Stored(got)
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := toOffsets(n)
+			o, err := ToOffsets(n)
 			if next, _ := json.Marshal(o.Next); err != nil || string(next) != c.want {
 				t.Errorf("got %s, %v; want %s", next, err, c.want)
 			}
@@ -62,15 +61,15 @@ func TestTheQuarantineNeverGoesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := further(stored, at("x", map[int32]int64{0: 80, 1: 50, 2: 1}))
+	raw, err := Further(stored, at("x", map[int32]int64{0: 80, 1: 50, 2: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := fromTable(raw)
+	c, err := Stored(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := toOffsets(c)
+	o, err := ToOffsets(c)
 	if next, _ := json.Marshal(o.Next); err != nil || string(next) != `{"0":100,"1":50,"2":1}` {
 		t.Errorf("got %s, %v", next, err)
 	}

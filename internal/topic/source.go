@@ -1,4 +1,13 @@
-package ingest
+// Package topic is a Kafka topic as a source of mini-batches, and the cursor of what has been read from it.
+//
+// Start with [Open]. A batch is a span of positions of each partition, read committed. Positions are never counts: commit
+// markers and compaction leave gaps.
+//
+// # Promises
+//
+// Planning has no side effect. Nothing is skipped in silence: a cursor of another cluster, of a topic that was made again, or
+// of messages that are gone is an error that says which. [Advance] is the compare-and-set of a batch, by partition.
+package topic
 
 import (
 	"context"
@@ -17,10 +26,10 @@ import (
 	"weir/minibatch"
 )
 
-// records are some records of a part, in offset order within each partition.
-type records []*kgo.Record
+// Records are some records of a part, in offset order within each partition.
+type Records []*kgo.Record
 
-func (r records) NumRows() int64 { return int64(len(r)) }
+func (r Records) NumRows() int64 { return int64(len(r)) }
 
 // span is [From, To) of one partition, in positions.
 type span struct {
@@ -31,7 +40,7 @@ type span struct {
 
 // source is a Kafka topic, read committed. It plans spans of positions and reads each part with a client of its own, which
 // goes on where the part before ended.
-type source struct {
+type Source struct {
 	cfg     kafka.Config
 	topic   string
 	start   string // earliest or latest
@@ -45,8 +54,27 @@ type source struct {
 	rowBytes float64   // mean message size so far, for the limit in bytes
 }
 
-func (s *source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) (minibatch.Batch, error) {
-	at, err := toOffsets(after)
+// Open connects to a topic. It fails at once where no broker answers, or where there is no such topic (kafka.ErrNoTopic).
+// start says where a job begins that has no cursor yet: earliest or latest.
+func Open(ctx context.Context, c kafka.Config, name, start string) (*Source, error) {
+	admin, err := kafka.Connect(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{cfg: c, topic: name, start: start, admin: admin, readers: map[int]*reader{}}
+	if err = kafka.Ping(ctx, admin); err == nil {
+		s.cluster, s.topicID, _, err = kafka.Identity(ctx, admin, name)
+	}
+	if err != nil {
+		admin.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Plan shares a batch out over the partitions.
+func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) (minibatch.Batch, error) {
+	at, err := ToOffsets(after)
 	if err != nil {
 		return minibatch.Batch{}, err
 	}
@@ -66,12 +94,12 @@ func (s *source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 	s.mu.Unlock()
 	to := share(from, ends, rows)
 	b := minibatch.Batch{From: after}
-	next := offsets{Cluster: s.cluster, Topic: s.topic, TopicID: s.topicID, Next: maps.Clone(from)}
+	next := Offsets{Cluster: s.cluster, Topic: s.topic, TopicID: s.topicID, Next: maps.Clone(from)}
 	parts := make([][]span, max(1, l.Parallel))
 	for _, p := range slices.Sorted(maps.Keys(to)) {
 		next.Next[p] = to[p]
 		if to[p] > from[p] {
-			i := int(p) % len(parts) // a partition stays with its reader, which has the next records buffered
+			i := int(p) % len(parts) // a partition stays with its reader, which has the next Records buffered
 			parts[i] = append(parts[i], span{p, from[p], to[p]})
 			b.Rows += to[p] - from[p]
 		}
@@ -90,7 +118,7 @@ func (s *source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 }
 
 // same stops where the positions in the table belong to another cluster or to a topic that was deleted and made again.
-func (s *source) same(at offsets) error {
+func (s *Source) same(at Offsets) error {
 	if at.TopicID == "" || at.TopicID == s.topicID && at.Cluster == s.cluster {
 		return nil
 	}
@@ -102,7 +130,7 @@ func (s *source) same(at offsets) error {
 }
 
 // span is what lies between the cursor and the topic's stable end.
-func (s *source) span(ctx context.Context, at offsets) (from, ends map[int32]int64, err error) {
+func (s *Source) span(ctx context.Context, at Offsets) (from, ends map[int32]int64, err error) {
 	starts, err := kafka.Starts(ctx, s.admin, s.topic)
 	if err != nil {
 		return nil, nil, err
@@ -152,8 +180,8 @@ func share(from, ends map[int32]int64, rows int64) map[int32]int64 {
 }
 
 // Wait polls the topic's end until a batch is worth its commit.
-func (s *source) Wait(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) error {
-	at, err := toOffsets(after)
+func (s *Source) Wait(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) error {
+	at, err := ToOffsets(after)
 	if err != nil {
 		return err
 	}
@@ -187,8 +215,9 @@ func (s *source) Wait(ctx context.Context, after minibatch.Cursor, l minibatch.L
 	}
 }
 
-func (s *source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[records, error] {
-	return func(yield func(records, error) bool) {
+// Open reads the spans of a part.
+func (s *Source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[Records, error] {
+	return func(yield func(Records, error) bool) {
 		var spans []span
 		if err := json.Unmarshal(p.Spec, &spans); err != nil {
 			yield(nil, minibatch.Fatal(fmt.Errorf("part: %w", err)))
@@ -201,7 +230,7 @@ func (s *source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[records, 
 			s.readers[p.Index] = r
 		}
 		s.mu.Unlock()
-		rows, bytes, err := r.read(ctx, spans, func(recs records) bool { return yield(recs, nil) })
+		rows, bytes, err := r.read(ctx, spans, func(recs Records) bool { return yield(recs, nil) })
 		if err != nil {
 			yield(nil, err)
 			return
@@ -214,7 +243,8 @@ func (s *source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[records, 
 	}
 }
 
-func (s *source) close() {
+// Close closes the connections.
+func (s *Source) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.readers {
@@ -222,4 +252,36 @@ func (s *source) close() {
 	}
 	s.readers = map[int]*reader{}
 	s.admin.Close()
+}
+
+// A Lag says how far a partition of the topic is ahead of the cursor.
+type Lag struct {
+	Partition int32
+	Next, End int64
+}
+
+// Lag compares a cursor with the topic's stable ends.
+func (s *Source) Lag(ctx context.Context, c minibatch.Cursor) ([]Lag, error) {
+	at, err := ToOffsets(c)
+	if err != nil {
+		return nil, err
+	}
+	from, ends, err := s.span(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	lag := make([]Lag, 0, len(ends))
+	for p := range int32(len(ends)) {
+		lag = append(lag, Lag{Partition: p, Next: from[p], End: ends[p]})
+	}
+	return lag, nil
+}
+
+// Tell commits a cursor as the offsets of a consumer group, for lag tools. They decide nothing.
+func (s *Source) Tell(ctx context.Context, group string, c minibatch.Cursor) error {
+	to, err := ToOffsets(c)
+	if err != nil {
+		return err
+	}
+	return kafka.CommitGroup(ctx, s.admin, group, s.topic, to.Next)
 }
