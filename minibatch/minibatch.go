@@ -103,8 +103,18 @@ type Staged struct {
 	Rows        int64 // that Commit will make visible
 	Quarantined int64 // refused rows, kept with their reason
 	Bytes       int64
-	Value       any // the sink's own
+	Value       any       // the sink's own
+	Refused     []Refused // by Quarantine; only for a Keeper, which commits them with the same care as the rows
 }
+
+// Refused is a row that a transform has handed to Quarantine.
+type Refused struct {
+	Row    any
+	Reason string
+}
+
+// A Keeper is a sink that keeps Staged.Refused.
+type Keeper interface{ KeepsRefused() }
 
 // A Receipt says what a commit did.
 type Receipt struct {

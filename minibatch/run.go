@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -250,7 +251,13 @@ func (r *runner[In, Out]) account(in, filtered int64, s Staged) error {
 }
 
 // counts of one part's rows; the transform may count from goroutines of its own.
-type counts struct{ in, filtered atomic.Int64 }
+type counts struct {
+	in, filtered atomic.Int64
+	keeps        bool
+
+	mu      sync.Mutex
+	refused []Refused
+}
 
 type countsKey struct{}
 
@@ -261,9 +268,23 @@ func Filter(ctx context.Context, rows int64) {
 	}
 }
 
+// Quarantine refuses a row: it is kept with the reason where the sink's refused rows lie, counted, and the job goes on, within
+// the limits of Skip. Its error must be returned by the transform at once.
+func Quarantine(ctx context.Context, row any, reason string) error {
+	c, ok := ctx.Value(countsKey{}).(*counts)
+	if !ok || !c.keeps {
+		return Fatal(fmt.Errorf("a row was refused (%s), but this sink keeps no refused rows", reason))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = append(c.refused, Refused{row, reason})
+	return nil
+}
+
 var errStopped = errors.New("the sink stopped reading")
 
 func (r *runner[In, Out]) stage(ctx context.Context, p Part, c *counts) (Staged, error) {
+	_, c.keeps = r.job.Sink.(Keeper)
 	ctx = context.WithValue(ctx, countsKey{}, c)
 	in := func(yield func(In, error) bool) {
 		for row, err := range r.job.Source.Open(ctx, p) {
@@ -295,6 +316,8 @@ func (r *runner[In, Out]) stage(ctx context.Context, p Part, c *counts) (Staged,
 	if err != nil {
 		return s, fmt.Errorf("part %d: %w", p.Index, err)
 	}
+	s.Refused = append(s.Refused, c.refused...)
+	s.Quarantined += int64(len(c.refused))
 	return s, nil
 }
 
