@@ -92,7 +92,7 @@ var only = map[string][]string{
 	"internal/config":  {},
 	"internal/stamp":   {},
 	"internal/outcome": {},
-	"internal/engine":  {"internal/engine"},
+	"internal/engine":  {"internal/cli"},
 	"internal/ledger":  {"internal/db", "internal/outcome", "internal/cli"},
 	"internal/project": {"internal/config", "internal/cli", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},
 	"internal/job":     {"internal/config", "internal/cli"},

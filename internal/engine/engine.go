@@ -13,28 +13,42 @@ import (
 // ErrMemory means that a query cannot be run within the memory, or the temporary files, that the engine may use.
 var ErrMemory = errors.New("the query needs more memory than it may have")
 
-// An Engine runs queries. A query is one SELECT; it sees the tables that are handed in, under their names, and no other
-// file. $name in it is an argument: bound, never pasted; args may hold more than the query mentions. It is safe for
-// concurrent use. A mistake in the query is a *SQLError; a call whose context has ended returns the context's error within
-// a second.
-type Engine interface {
+// A Querier runs queries: what every engine does. A query is one SELECT; it sees the tables that are handed in, under their
+// names, and no other file. $name in it is an argument: bound, never pasted; args may hold more than the query mentions. It is
+// safe for concurrent use. A mistake in the query is a *SQLError; a call whose context has ended returns the context's error
+// within a second.
+type Querier interface {
 	// References lists the tables that a query reads, sorted, each once, as the query spells them. It runs nothing.
 	References(ctx context.Context, query string) ([]string, error)
 	// Describe gives the columns of a query's result without running it.
 	Describe(ctx context.Context, query string, tables []Table, args map[string]any) ([]Column, error)
 	// Query gives at most limit rows; 0 means all.
 	Query(ctx context.Context, query string, tables []Table, limit int, args map[string]any) (Result, error)
+}
+
+// An Engine reads the files of its tables and writes files itself.
+type Engine interface {
+	Querier
 	// Copy writes the result as Parquet files in a new folder below dir, which become the caller's, synced to the disk. The
 	// columns, found by name, say as which type and field id each column of the result is written. No rows make no files;
 	// an error leaves none.
 	Copy(ctx context.Context, query string, tables []Table, dir string, columns []Column, args map[string]any) (files []string, rows int64, err error)
 }
 
+// A Server is an engine elsewhere, which finds tables and their files by itself through the catalog that it shares with us. It
+// is handed names and snapshots, and can put a result only into a table of that catalog.
+type Server interface {
+	Querier
+	// Insert puts the result into a table that is there. The columns say which of the result, found by name, go where in it.
+	Insert(ctx context.Context, query string, tables []Table, into string, columns []Column, args map[string]any) error
+}
+
 // A Table is what a query may read under a name.
 type Table struct {
-	Name    string   // with its namespace: bank.transactions
-	Files   []string // Parquet, local paths; they carry the field ids
-	Columns []Column
+	Name     string   // with its namespace: bank.transactions
+	Snapshot int64    // whose rows are meant, for a Server; 0: the table has none yet
+	Files    []string // Parquet, local paths; they carry the field ids
+	Columns  []Column
 	// PathColumn, unless it is empty, is the name of one more column: the path of the row's file, as Files spells it.
 	PathColumn string
 }

@@ -20,7 +20,7 @@ var target = []engine.Column{
 func (s *suite) copies() {
 	const query = "SELECT country, count(*) AS n, sum(amount) AS total, max(day) AS day FROM bank.pay WHERE id < $top GROUP BY country ORDER BY n DESC, country"
 	args := map[string]any{"top": 100}
-	files, rows, err := s.engine.Copy(s.Context(), query, s.pay(), filepath.Join(s.dir, "out"), target, args)
+	files, rows, err := s.copier.Copy(s.Context(), query, s.pay(), filepath.Join(s.dir, "out"), target, args)
 	s.ok(err)
 	if rows != 3 || len(files) != 1 || !strings.HasPrefix(files[0], filepath.Join(s.dir, "out")+string(filepath.Separator)) {
 		s.Fatalf("got %d rows in %v", rows, files)
@@ -37,7 +37,7 @@ func (s *suite) copies() {
 }
 
 func (s *suite) copiesNothing() {
-	files, rows, err := s.engine.Copy(s.Context(), "SELECT country, 1 AS n, amount AS total, day FROM bank.pay WHERE id < 0", s.pay(), filepath.Join(s.dir, "out"), target, nil)
+	files, rows, err := s.copier.Copy(s.Context(), "SELECT country, 1 AS n, amount AS total, day FROM bank.pay WHERE id < 0", s.pay(), filepath.Join(s.dir, "out"), target, nil)
 	if err != nil || rows != 0 || len(files) != 0 {
 		s.Errorf("got %v, %d, %v", files, rows, err)
 	}
@@ -51,7 +51,7 @@ func (s *suite) copyFails() {
 		"SELECT country, CAST(note AS INTEGER) AS n, amount AS total, day FROM bank.pay":  "note",
 		"SELECT country, id / 0 + CAST(note AS INT) AS n, amount AS total, day FROM x.no": "x.no",
 	} {
-		_, _, err := s.engine.Copy(s.Context(), query, s.pay(), filepath.Join(s.dir, "out"), target, nil)
+		_, _, err := s.copier.Copy(s.Context(), query, s.pay(), filepath.Join(s.dir, "out"), target, nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			s.Errorf("%s\ngot  %v\nwant %s", query, err, want)
 		}

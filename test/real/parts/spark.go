@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,4 +29,16 @@ func SparkSubmit(t testing.TB, file string, env map[string]string, args ...strin
 		t.Fatal(err)
 	}
 	return out
+}
+
+// SparkThrift starts a Spark Thrift Server for the test over a table catalog of ours, with auth NOSASL or NONE, and gives its
+// address. Its first session takes about 18 s.
+func SparkThrift(t testing.TB, uri, warehouse, auth string) (address string) {
+	t.Helper()
+	need(t, "spark", "python3")
+	for k, v := range SparkCatalog(uri, warehouse) {
+		t.Setenv(k, v)
+	}
+	t.Setenv("WEIR_SPARK_AUTH", auth)
+	return fmt.Sprintf("127.0.0.1:%d", serve(t, "spark-thrift", 1).port)
 }
