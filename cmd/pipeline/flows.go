@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 
 	"weir/internal/engine/duckdb"
+	"weir/internal/engine/hive"
 	"weir/internal/etl"
 	"weir/internal/ingest"
 	"weir/internal/job"
+	"weir/internal/lake"
 	"weir/internal/quarantine"
 	"weir/internal/report"
 )
@@ -26,9 +28,12 @@ func flow(ctx context.Context, j job.Job) (job.Flow, error) {
 		if err != nil {
 			return f, err
 		}
-		if f.Reads, err = duckdb.New(duckdb.Options{}).References(ctx, query); err != nil {
-			return f, err
+		if c.Engine == "hive" {
+			f.Reads, err = hive.Tables(query, lake.CatalogName)
+		} else {
+			f.Reads, err = duckdb.New(duckdb.Options{}).References(ctx, query)
 		}
+		return f, err
 	}
 	return f, nil
 }

@@ -13,6 +13,9 @@ import (
 // ErrMemory means that a query cannot be run within the memory, or the temporary files, that the engine may use.
 var ErrMemory = errors.New("the query needs more memory than it may have")
 
+// ErrLost means that an engine elsewhere cannot be reached, or no longer: trying again may help.
+var ErrLost = errors.New("the engine cannot be reached")
+
 // A Querier runs queries: what every engine does. A query is one SELECT; it sees the tables that are handed in, under their
 // names, and no other file. $name in it is an argument: bound, never pasted; args may hold more than the query mentions. It is
 // safe for concurrent use. A mistake in the query is a *SQLError; a call whose context has ended returns the context's error

@@ -24,6 +24,7 @@ import (
 type catalogIO interface {
 	table.CatalogIO
 	CreateTable(context.Context, table.Identifier, *iceberg.Schema, ...catalog.CreateTableOpt) (*table.Table, error)
+	DropTable(context.Context, table.Identifier) error
 	CreateNamespace(context.Context, table.Identifier, iceberg.Properties) error
 	ListNamespaces(context.Context, table.Identifier) ([]table.Identifier, error)
 	listTables(context.Context, table.Identifier) ([]table.Identifier, error)

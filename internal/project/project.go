@@ -29,6 +29,7 @@ type Weir struct {
 	Kafka      kafka.Config    `yaml:"kafka,omitempty" jsonschema:"description=brokers and how to reach them"`
 	Registry   registry.Config `yaml:"registry,omitempty" jsonschema:"description=schema registry"`
 	Lake       Lake            `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
+	Hive       Hive            `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
 }
 
 // Lake is the `lake` block.
@@ -80,7 +81,7 @@ func (w Weir) Validate() []config.Invalid {
 	if w.Kind != "Weir" {
 		bad = append(bad, config.Invalid{Path: "kind", Message: fmt.Sprintf("expected Weir, got %q", w.Kind)})
 	}
-	return append(bad, w.Lake.validate()...)
+	return append(append(bad, w.Lake.validate()...), w.Hive.validate()...)
 }
 
 // A Project is an installation with its files.

@@ -120,7 +120,7 @@ func (j *Job) readBy(ctx context.Context, c *check) error {
 		if strings.EqualFold(n, "result") {
 			continue
 		}
-		p, err := j.plan(ctx, n)
+		p, err := j.plan(ctx, n, true)
 		if errors.Is(err, lake.ErrNoTable) {
 			return fmt.Errorf("check %s: %w", c.name, j.unknown(ctx, "", n))
 		}

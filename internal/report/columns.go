@@ -15,7 +15,7 @@ import (
 
 // destination opens the table of the result, or makes it from the query's columns. Nothing has been written when it refuses.
 func (j *Job) destination(ctx context.Context) ([]engine.Column, error) {
-	cols, err := j.parts.Engine.Describe(ctx, j.query, j.inputs, j.args)
+	cols, err := j.parts.asked().Describe(ctx, j.query, j.inputs, j.args)
 	if err != nil {
 		return nil, j.interval(j.failed(ctx, err))
 	}
@@ -63,7 +63,7 @@ func (j *Job) fields(cols []engine.Column) ([]arrow.Field, error) {
 		} else {
 			seen[low] = true
 		}
-		t, err := j.parts.Type(c.Type)
+		t, err := j.parts.resultType(c.Type)
 		if err != nil {
 			bad = append(bad, fmt.Sprintf("column %s: %v", c.Name, err))
 			continue
@@ -99,7 +99,7 @@ func (j *Job) mismatches(cols []engine.Column, p lake.Plan) []string {
 			bad = append(bad, fmt.Sprintf("the query gives no column %s, which table %s has (%s)", want.Name, j.cfg.Table, want.Type))
 			continue
 		}
-		a, err := j.parts.Type(c.Type) // known: fields has asked
+		a, err := j.parts.resultType(c.Type) // known: fields has asked
 		b, err2 := j.parts.Type(want.Type)
 		if err != nil || err2 != nil || !arrow.TypeEqual(a, b) {
 			bad = append(bad, fmt.Sprintf("column %s of table %s is %s, but the query gives %s", want.Name, j.cfg.Table, want.Type, c.Type))

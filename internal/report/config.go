@@ -20,6 +20,8 @@ type Config struct {
 	Mode           string      `yaml:"mode" jsonschema:"required,enum=replace,enum=append,description=what becomes of the rows that are there"`
 	Memory         config.Size `yaml:"memory,omitempty" jsonschema:"description=what the engine may use for the query, such as 2GiB; the rest goes to temporary files; default 256MiB"`
 	IntervalColumn string      `yaml:"interval_column,omitempty" jsonschema:"description=with mode replace: only rows whose value lies in the run's data interval are replaced"`
+	Engine         string      `yaml:"engine,omitempty" jsonschema:"enum=duckdb,enum=hive,description=what runs the query: duckdb in this process (default) or hive: a server of HiveServer2's protocol such as the Spark Thrift Server which shares the catalog"`
+	Connection     string      `yaml:"connection,omitempty" jsonschema:"description=with engine hive: one of hive.connections in weir.yaml; left out: the one that hive: itself describes"`
 	Incremental    Incremental `yaml:"incremental,omitempty" jsonschema:"description=true or a list of tables: of them the query sees only the rows that came since the last run; where rows were taken away or rewritten the table is made anew from all"`
 	Checks         Checks      `yaml:"checks,omitempty" jsonschema:"description=what must hold of the result; if it does not then nothing is published and the run fails"`
 }
@@ -66,6 +68,21 @@ func (c Config) Validate() []config.Invalid {
 	}
 	if c.IntervalColumn != "" && !columnName.MatchString(c.IntervalColumn) {
 		say("interval_column", "expected the name of a column of the result, got %q", c.IntervalColumn)
+	}
+	switch c.Engine {
+	case "", "duckdb":
+		if c.Connection != "" {
+			say("connection", "expected only with engine hive: duckdb runs in this process")
+		}
+	case "hive":
+		if c.Incremental.On() {
+			say("incremental", "expected without engine hive: a server reads tables by itself and always whole; use $interval_start and $interval_end")
+		}
+		if c.Memory != 0 {
+			say("memory", "expected without engine hive: its server has settings of its own")
+		}
+	default:
+		say("engine", "expected duckdb or hive, got %q", c.Engine)
 	}
 	if c.Incremental.On() && c.IntervalColumn != "" {
 		say("incremental", "expected without interval_column: an interval is made from all rows of its time")

@@ -23,9 +23,28 @@ import (
 // Parts are what a report job is connected to.
 type Parts struct {
 	Lake   *lake.Lake
-	Engine engine.Engine
+	Engine engine.Engine                                   // runs the query, unless there is a server; checks and splits files
 	Type   func(engineType string) (arrow.DataType, error) // of a table's column, for a column of the engine's result
 	Dir    string                                          // of the job file
+
+	Server     engine.Server // if the query runs elsewhere
+	ServerType func(engineType string) (arrow.DataType, error)
+}
+
+// asked runs the query.
+func (p Parts) asked() engine.Querier {
+	if p.Server != nil {
+		return p.Server
+	}
+	return p.Engine
+}
+
+// resultType is the type of a table's column for one of the query's result.
+func (p Parts) resultType(t string) (arrow.DataType, error) {
+	if p.Server != nil {
+		return p.ServerType(t)
+	}
+	return p.Type(t)
 }
 
 // A Run is what one execution stands for.
@@ -96,13 +115,13 @@ func (j *Job) read() (err error) {
 
 // resolve finds the tables of the query.
 func (j *Job) resolve(ctx context.Context) error {
-	names, err := j.parts.Engine.References(ctx, j.query)
+	names, err := j.parts.asked().References(ctx, j.query)
 	if err != nil {
 		return j.failed(ctx, err)
 	}
 	j.plans = map[string]lake.Plan{}
 	for _, n := range names {
-		p, err := j.plan(ctx, n)
+		p, err := j.plan(ctx, n, j.parts.Server == nil)
 		if errors.Is(err, lake.ErrNoTable) {
 			return j.unknown(ctx, j.query, n)
 		}
@@ -118,8 +137,8 @@ func (j *Job) resolve(ctx context.Context) error {
 	return nil
 }
 
-// plan is a table as it is now, with local files.
-func (j *Job) plan(ctx context.Context, name string) (lake.Plan, error) {
+// plan is a table as it is now, with local files if somebody here will read them.
+func (j *Job) plan(ctx context.Context, name string, local bool) (lake.Plan, error) {
 	t, err := j.parts.Lake.Table(ctx, name)
 	if err != nil && !strings.Contains(name, ".") {
 		return lake.Plan{}, fmt.Errorf("table %s: %w", name, lake.ErrNoTable)
@@ -128,7 +147,7 @@ func (j *Job) plan(ctx context.Context, name string) (lake.Plan, error) {
 		return lake.Plan{}, err
 	}
 	p, err := t.Plan(ctx)
-	if err != nil {
+	if err != nil || !local {
 		return p, err
 	}
 	return j.parts.Lake.Local(ctx, p)
@@ -136,7 +155,7 @@ func (j *Job) plan(ctx context.Context, name string) (lake.Plan, error) {
 
 // Input is a planned table for an engine.
 func Input(p lake.Plan) engine.Table {
-	t := engine.Table{Name: p.Table}
+	t := engine.Table{Name: p.Table, Snapshot: p.Snapshot}
 	for _, f := range p.Files {
 		t.Files = append(t.Files, f.Path)
 	}

@@ -31,7 +31,7 @@ func (j *Job) stage(ctx context.Context, query string, r *result) (rows int64, e
 		return 0, err
 	}
 	dest := Input(p)
-	files, rows, err := j.copy(ctx, query, j.inputs, dest.Columns, r)
+	files, rows, err := j.result(ctx, query, dest.Columns, r)
 	if err != nil {
 		return 0, err
 	}
@@ -48,6 +48,14 @@ func (j *Job) stage(ctx context.Context, query string, r *result) (rows int64, e
 		return rows, nil
 	}
 	return rows, j.survivors(ctx, p, dest, r)
+}
+
+// result runs the query where it is to run; r takes over its files.
+func (j *Job) result(ctx context.Context, query string, columns []engine.Column, r *result) (files []string, rows int64, err error) {
+	if j.parts.Server != nil {
+		return j.land(ctx, query, r)
+	}
+	return j.copy(ctx, query, j.inputs, columns, r)
 }
 
 // copy runs a query into files of the destination, which r takes over.
@@ -160,6 +168,8 @@ func (j *Job) failed(ctx context.Context, err error) error {
 		return j.placed(err)
 	case errors.Is(err, engine.ErrMemory):
 		return minibatch.Fatal(&cli.Error{Err: fmt.Errorf("%s: %w", j.source(), err), Hint: "give the report more (`memory: 2GiB`), or let its query sort and join less at once"})
+	case errors.Is(err, engine.ErrLost):
+		return fmt.Errorf("%s: %w", j.source(), err) // worth another try
 	}
 	return minibatch.Fatal(fmt.Errorf("%s: %w", j.source(), err))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/oklog/ulid/v2"
 
 	"weir/internal/cli"
 	"weir/internal/engine"
@@ -65,14 +66,14 @@ func (s *shared) load(t testing.TB, tables []engine.Table) []engine.Table {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := lake.Commit{Job: "load", ID: time.Now().String(), ReplaceAll: true}
+		c := lake.Commit{Job: "load", ID: ulid.Make().String(), ReplaceAll: true}
 		at, err := tbl.Position(t.Context(), "load")
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.From, c.To = at.Cursor, []byte(`"`+c.ID+`"`)
 		for _, f := range in.Files {
-			to := filepath.Join(tbl.DataDir(), strings.ReplaceAll(c.ID, " ", "-")+".parquet")
+			to := filepath.Join(tbl.DataDir(), c.ID+".parquet")
 			copyFile(t, f, to)
 			files, err := tbl.Import(t.Context(), []string{to})
 			if err != nil {

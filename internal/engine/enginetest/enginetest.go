@@ -132,7 +132,7 @@ func (s *suite) results() {
 	pay := s.pay()
 	s.ask("SELECT * FROM bank.pay WHERE id = 1", pay, nil,
 		[]any{int64(1), "DE", "1.50", day.Add(90 * time.Minute), day, true, 0.5, int32(7), "it's; -- a \"note\""})
-	s.ask("SELECT country, count(*) AS n, sum(amount) AS total FROM bank.pay GROUP BY country ORDER BY country", pay, nil,
+	s.ask("SELECT country, count(*) AS n, sum(amount) AS total FROM bank.pay GROUP BY country ORDER BY country NULLS LAST", pay, nil,
 		[]any{"DE", int64(2), "4.00"}, []any{"FR", int64(1), "-0.01"}, []any{nil, int64(1), nil})
 	r, err := s.engine.Query(s.Context(), "SELECT id FROM bank.pay ORDER BY id", pay, 2, nil)
 	s.ok(err)

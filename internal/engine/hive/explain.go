@@ -103,12 +103,12 @@ func (e *Engine) unreachable(err error) error {
 	where := "hive " + e.o.Address
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &cli.Error{Err: fmt.Errorf("%s: nothing listens there", where), Hint: "start the server, or mend `hive: {address: host:port}` in weir.yaml"}
+		return &cli.Error{Err: fmt.Errorf("%s: %w: nothing listens there", where, engine.ErrLost), Hint: "start the server, or mend `hive: {address: host:port}` in weir.yaml"}
 	case errors.Is(err, io.EOF), strings.HasSuffix(err.Error(), "EOF"), errors.Is(err, errSilent), errors.Is(err, syscall.ECONNRESET), strings.Contains(err.Error(), "SASL"):
 		return &cli.Error{
 			Err:  fmt.Errorf("%s: the server ended the talk at its beginning (EOF); it was greeted with auth %s", where, e.o.Auth),
 			Hint: fmt.Sprintf("auth is as the server's hive.server2.authentication says: %s (SASL PLAIN) or %s", Plain, NoSASL),
 		}
 	}
-	return fmt.Errorf("%s: %s", where, firstLine(err.Error()))
+	return fmt.Errorf("%s: %w: %s", where, engine.ErrLost, firstLine(err.Error()))
 }

@@ -64,12 +64,15 @@ func New(o Options) (*Engine, error) {
 }
 
 // References lists the tables that a query reads, sorted. It asks no server.
-func (e *Engine) References(_ context.Context, query string) ([]string, error) {
+func (e *Engine) References(_ context.Context, query string) ([]string, error) { return Tables(query, e.o.Catalog) }
+
+// Tables is References for somebody who has no server: catalog is the shared one's name there.
+func Tables(query, catalog string) ([]string, error) {
 	q, err := parse(query)
 	if err != nil {
 		return nil, err
 	}
-	return q.tables(e.o.Catalog), nil
+	return q.tables(catalog), nil
 }
 
 // Describe gives the columns of a query's result without running it. Their types are Spark's; see [ToArrow].

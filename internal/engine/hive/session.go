@@ -165,6 +165,9 @@ func (s *session) run(ctx context.Context, before string, r rendered, after stri
 			return fetch(c)
 		case hiveserver.TOperationState_INITIALIZED_STATE, hiveserver.TOperationState_PENDING_STATE, hiveserver.TOperationState_RUNNING_STATE:
 		default:
+			if ctx.Err() != nil { // the query may fail of its cancellation
+				return ended(ctx)
+			}
 			message := st.GetErrorMessage()
 			if message == "" {
 				message = "the statement ended as " + st.GetOperationState().String()
@@ -184,7 +187,7 @@ func (s *session) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	return fmt.Errorf("hive %s: the connection broke: %s", s.net.RemoteAddr(), firstLine(err.Error()))
+	return fmt.Errorf("hive %s: %w: %s", s.net.RemoteAddr(), engine.ErrLost, firstLine(err.Error()))
 }
 
 // rows runs a statement and gathers its rows, whose columns have these types; none for one that gives no rows.
