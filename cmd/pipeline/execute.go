@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"weir/internal/cli"
 	"weir/internal/control"
-	"weir/internal/engine/duckdb"
 	"weir/internal/etl"
 	"weir/internal/ingest"
 	"weir/internal/job"
@@ -191,9 +189,11 @@ func (s *site) report(ctx context.Context, j job.Job, c report.Config, x executi
 }
 
 func (s *site) makeReport(ctx context.Context, j job.Job, c report.Config, x execution) (told, error) {
-	rep, err := report.New(ctx, j.Name, c, report.Run{ID: x.id, Interval: x.interval}, report.Parts{
-		Lake: s.lake, Engine: duckdb.New(duckdb.Options{MemoryMB: 256, TempDir: s.tempDir()}), Type: duckdb.ToArrow, Dir: filepath.Dir(j.File),
-	})
+	parts, err := s.reportParts(j, c)
+	if err != nil {
+		return told{}, err
+	}
+	rep, err := report.New(ctx, j.Name, c, report.Run{ID: x.id, Interval: x.interval}, parts)
 	if err != nil {
 		return told{}, err
 	}

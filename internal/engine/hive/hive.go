@@ -64,7 +64,9 @@ func New(o Options) (*Engine, error) {
 }
 
 // References lists the tables that a query reads, sorted. It asks no server.
-func (e *Engine) References(_ context.Context, query string) ([]string, error) { return Tables(query, e.o.Catalog) }
+func (e *Engine) References(_ context.Context, query string) ([]string, error) {
+	return Tables(query, e.o.Catalog)
+}
 
 // Tables is References for somebody who has no server: catalog is the shared one's name there.
 func Tables(query, catalog string) ([]string, error) {
