@@ -52,13 +52,18 @@ func script(t testing.TB, name string, limit time.Duration, env []string, args .
 	return out.String(), err
 }
 
+// missing ends a test for which a part cannot be had.
+func missing(t testing.TB) func(format string, args ...any) {
+	if os.Getenv("CI") == "true" || os.Getenv("WEIR_REQUIRE_PARTS") == "1" {
+		return t.Fatalf
+	}
+	return t.Skipf
+}
+
 // need gets a part's software. It ends the test where that cannot be.
 func need(t testing.TB, name string, tools ...string) {
 	t.Helper()
-	absent := t.Skipf
-	if os.Getenv("CI") == "true" || os.Getenv("WEIR_REQUIRE_PARTS") == "1" {
-		absent = t.Fatalf
-	}
+	absent := missing(t)
 	if runtime.GOOS != "linux" {
 		absent("real %s: needs Linux", name)
 	}
