@@ -34,7 +34,7 @@ import (
 // Columns that etl adds: the business date, and where a row comes from.
 const (
 	dateColumn = "business_date"
-	fileColumn = "_file"
+	fileColumn = "_source_file"
 	lineColumn = "_line"
 )
 

@@ -162,6 +162,9 @@ func (l *Lake) Ensure(ctx context.Context, name string, s *arrow.Schema, o Optio
 }
 
 func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Options) (*Table, error) {
+	if err := nameable(s); err != nil {
+		return nil, fmt.Errorf("create table %s: %w", name, err)
+	}
 	id := strings.Split(name, ".")
 	schema, err := table.ArrowSchemaToIcebergWithFreshIDs(s, true)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -420,5 +421,14 @@ func TestAHumanResolvesARollback(t *testing.T) {
 			t.Errorf("keep %v: got %+v, %v; want cursor %s", keep, p, err, want)
 		}
 		wantIDs(t, tbl, 10)
+	}
+}
+
+// Spark refuses to write from a table that has a column of such a name.
+func TestColumnsThatIcebergReservesAreRefused(t *testing.T) {
+	l := open(t, t.TempDir())
+	_, err := l.Ensure(t.Context(), "bank.x", arrow.NewSchema([]arrow.Field{{Name: "_File", Type: arrow.BinaryTypes.String, Nullable: true}}, nil), Options{})
+	if err == nil || !strings.Contains(err.Error(), "column _File has a name that Iceberg reserves") {
+		t.Errorf("got %v", err)
 	}
 }

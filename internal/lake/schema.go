@@ -2,6 +2,7 @@ package lake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,6 +21,19 @@ func (e *SchemaError) Error() string {
 		return fmt.Sprintf("table %s has no column %s (%s)", e.Table, e.Column, e.Want)
 	}
 	return fmt.Sprintf("column %s of table %s is %s, but the data are %s", e.Column, e.Table, e.Have, e.Want)
+}
+
+// reserved are the names of Iceberg's metadata columns: Spark reads no table that has one of its own.
+var reserved = []string{"_file", "_pos", "_deleted", "_spec_id", "_partition"}
+
+// nameable refuses columns that other readers of the table would stumble over.
+func nameable(s *arrow.Schema) error {
+	for _, f := range s.Fields() {
+		if slices.Contains(reserved, strings.ToLower(f.Name)) {
+			return fmt.Errorf("column %s has a name that Iceberg reserves (%s)", f.Name, strings.Join(reserved, ", "))
+		}
+	}
+	return nil
 }
 
 // Schema is the table's schema for Arrow; its fields carry the Iceberg field ids. Batches must be built from it, because
