@@ -92,6 +92,10 @@ func TestTPCH(t *testing.T) {
 		}
 	}
 	t.Logf("22 queries as jobs: duckdb %v, Spark Thrift Server %v (each with the start of its process)", spent["duckdb"].Round(time.Millisecond), spent["hive"].Round(time.Millisecond))
+	altered := [][]string{{"1.00", "a"}, {"2", "b"}} // the comparison notices what it should
+	if different(altered, [][]string{{"2.0000001", "b"}, {"1", "a"}}) != "" || different(altered, [][]string{{"1", "a"}, {"2.001", "b"}}) == "" || different(altered, [][]string{{"1", "b"}, {"2", "a"}}) == "" {
+		t.Error("rows are compared wrongly")
+	}
 	left, err := l.Tables(t.Context())
 	if err != nil || len(left) < 8+44 || slices.ContainsFunc(left, func(n string) bool { return strings.Contains(n, "staging") }) {
 		t.Errorf("tables %v, %v", left, err)
