@@ -5,6 +5,7 @@ package real
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -106,4 +107,55 @@ func TestAReportOnTheSparkThriftServer(t *testing.T) {
 			t.Errorf("table %s holds %d rows", empty, n)
 		}
 	}
+}
+
+// The same with what a company has: tables on S3 in a Hive Metastore. Source and result lie there, checks read local copies, and an
+// interval takes the place of its old self.
+func TestAReportOnTheSparkThriftServerOverS3AndHiveMetastore(t *testing.T) {
+	metastore, s3 := parts.Metastore(t), parts.S3(t)
+	t.Setenv("WEIR_TEST_KEY", s3.Key)
+	t.Setenv("WEIR_TEST_SECRET", s3.Secret)
+	t.Setenv("WEIR_SPARK_CONF", sparkOnS3(t, s3))
+	address := parts.SparkThrift(t, metastore, "s3://weir/warehouse", "NONE")
+	b := newBench(t, "127.0.0.1:1", "http://127.0.0.1:1")
+	b.write("weir.yaml", fmt.Sprintf("apiVersion: weir/v1\nkind: Weir\nhive: {address: %q}\nlake:\n  catalog: hive\n  uri: %s\n  warehouse: s3://weir/warehouse\n"+
+		"  s3: {endpoint: %q, access_key: '${env:WEIR_TEST_KEY}', secret_key: '${env:WEIR_TEST_SECRET}'}\n", address, metastore, s3.Endpoint))
+	b.write("jobs/pay.yaml", "apiVersion: weir/v1\nkind: Job\nname: pay\nreport:\n  table: bank.pay\n  mode: replace\n"+
+		"  query: SELECT i AS id, DATE '2026-11-19' + (i % 3)::INT AS day FROM range(3000) r(i)\n")
+	b.job("pay", 0)
+	b.write("jobs/days.yaml", "apiVersion: weir/v1\nkind: Job\nname: days\nreport:\n  table: bank.days\n  mode: replace\n  interval_column: day\n  engine: hive\n"+
+		"  checks: {unique: [day], not_null: [n], sql: {all_there: n <> 1000}}\n"+
+		"  query: SELECT day, count(*) AS n FROM bank.pay WHERE day >= $interval_start AND day < $interval_end GROUP BY day\n")
+	for _, day := range []string{"2026-11-19", "2026-11-20", "2026-11-19"} {
+		var r struct {
+			RowsOut int64 `json:"rows_out"`
+		}
+		c, out, errs := b.start("pipeline", "run", "days", "--for", day, "--json")
+		if b.finish(c, out, errs, &r, 0); r.RowsOut != 1 {
+			t.Errorf("%s: %d rows out", day, r.RowsOut)
+		}
+	}
+	var got struct{ Rows [][]any }
+	c, out, errs := b.start("pipeline", "sql", "select day::varchar as day, n from bank.days order by day", "--json")
+	b.finish(c, out, errs, &got, 0)
+	if text := fmt.Sprint(got.Rows); text != "[[2026-11-19 1000] [2026-11-20 1000]]" {
+		t.Errorf("got %s", text)
+	}
+	c, out, errs = b.start("pipeline", "sql", "show tables", "--json")
+	b.finish(c, out, errs, &got, 0)
+	if text := fmt.Sprint(got.Rows); text != "[[bank.days] [bank.pay]]" {
+		t.Errorf("tables %s", text)
+	}
+}
+
+// sparkOnS3 is a file with Spark's settings for an S3 server.
+func sparkOnS3(t *testing.T, s3 parts.ObjectStore) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "s3.conf")
+	text := fmt.Sprintf("spark.sql.catalog.weir.s3.endpoint %s\nspark.sql.catalog.weir.s3.path-style-access true\nspark.sql.catalog.weir.s3.access-key-id %s\n"+
+		"spark.sql.catalog.weir.s3.secret-access-key %s\nspark.sql.catalog.weir.client.region us-east-1\n", s3.Endpoint, s3.Key, s3.Secret)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

@@ -5,8 +5,6 @@ package real
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -63,11 +61,7 @@ key: {field: account_id, cardinality: 100k}
 	}
 	first.finish(generator, sentOut, sentErr, &sent, 0, 6)
 
-	conf := filepath.Join(t.TempDir(), "s3.conf")
-	text := fmt.Sprintf("spark.sql.catalog.weir.s3.endpoint %s\nspark.sql.catalog.weir.s3.path-style-access true\nspark.sql.catalog.weir.s3.access-key-id %s\nspark.sql.catalog.weir.s3.secret-access-key %s\nspark.sql.catalog.weir.client.region us-east-1\n", s3.Endpoint, s3.Key, s3.Secret)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	conf := sparkOnS3(t, s3)
 	sums := map[string]string{}
 	for name, b := range benches {
 		var run struct {
