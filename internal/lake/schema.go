@@ -95,6 +95,15 @@ type Column struct {
 	Type string // DuckDB's
 }
 
+// Columns are those that a table made with a schema would have.
+func Columns(s *arrow.Schema) ([]Column, error) {
+	of, err := table.ArrowSchemaToIcebergWithFreshIDs(s, true)
+	if err != nil {
+		return nil, err
+	}
+	return columns(of), nil
+}
+
 func columns(s *iceberg.Schema) []Column {
 	cols := make([]Column, 0, s.NumFields())
 	for _, f := range s.Fields() {

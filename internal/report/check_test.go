@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"weir/internal/config"
+	"weir/internal/lake"
 	"weir/minibatch"
 )
 
@@ -78,6 +79,9 @@ func TestAMistakeInACheckIsToldBeforeTheRun(t *testing.T) {
 		_, err := s.new(Config{Query: byCountry, Table: "bank.totals", Mode: "replace", Checks: checks}, minibatch.Interval{})
 		if err == nil || !strings.Contains(err.Error(), want) || exit(err) != 2 {
 			t.Errorf("got  %v (exit %d)\nwant %s", err, exit(err), want)
+		}
+		if _, err := s.lake.Table(t.Context(), "bank.totals"); !errors.Is(err, lake.ErrNoTable) {
+			t.Errorf("%s: the destination was made: %v", want, err)
 		}
 	}
 }

@@ -13,31 +13,40 @@ import (
 	"weir/internal/lake"
 )
 
-// destination opens the table of the result, or makes it from the query's columns. Nothing has been written when it refuses.
-func (j *Job) destination(ctx context.Context) ([]engine.Column, error) {
+// destination opens the table of the result, or makes it from the query's columns. When it refuses, nothing has been written or
+// made.
+func (j *Job) destination(ctx context.Context) error {
 	cols, err := j.parts.asked().Describe(ctx, j.query, j.inputs, j.args)
 	if err != nil {
-		return nil, j.interval(j.failed(ctx, err))
+		return j.interval(j.failed(ctx, err))
 	}
 	fields, err := j.fields(cols)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	schema := arrow.NewSchema(fields, nil)
 	j.table, err = j.parts.Lake.Table(ctx, j.cfg.Table)
 	if errors.Is(err, lake.ErrNoTable) {
-		j.table, err = j.parts.Lake.Ensure(ctx, j.cfg.Table, arrow.NewSchema(fields, nil), lake.Options{})
+		own, err := lake.Columns(schema)
+		if err == nil {
+			err = j.prepareChecks(ctx, engineColumns(own))
+		}
+		if err == nil {
+			j.table, err = j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, lake.Options{})
+		}
+		return err
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p, err := j.table.Plan(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if bad := j.mismatches(cols, p); len(bad) > 0 {
-		return nil, cli.Usage(fmt.Errorf("%s: %s", j.source(), strings.Join(bad, "; ")), "change the query, or give the report a new table")
+		return cli.Usage(fmt.Errorf("%s: %s", j.source(), strings.Join(bad, "; ")), "change the query, or give the report a new table")
 	}
-	return Input(p).Columns, nil
+	return j.prepareChecks(ctx, engineColumns(p.Columns))
 }
 
 // interval says what to do where a query asks for a data interval and the run has none.

@@ -89,11 +89,7 @@ func New(ctx context.Context, name string, c Config, r Run, p Parts) (*Job, erro
 	if err := j.incremental(); err != nil {
 		return nil, err
 	}
-	cols, err := j.destination(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return j, j.prepareChecks(ctx, cols)
+	return j, j.destination(ctx)
 }
 
 // Text gives the query of a config and the file that it stands in, which is empty for an inline one.
@@ -155,14 +151,19 @@ func (j *Job) plan(ctx context.Context, name string, local bool) (lake.Plan, err
 
 // Input is a planned table for an engine.
 func Input(p lake.Plan) engine.Table {
-	t := engine.Table{Name: p.Table, Snapshot: p.Snapshot}
+	t := engine.Table{Name: p.Table, Snapshot: p.Snapshot, Columns: engineColumns(p.Columns)}
 	for _, f := range p.Files {
 		t.Files = append(t.Files, f.Path)
 	}
-	for _, c := range p.Columns {
-		t.Columns = append(t.Columns, engine.Column(c))
-	}
 	return t
+}
+
+func engineColumns(columns []lake.Column) []engine.Column {
+	out := make([]engine.Column, len(columns))
+	for i, c := range columns {
+		out[i] = engine.Column(c)
+	}
+	return out
 }
 
 func (j *Job) unknown(ctx context.Context, query, name string) error {

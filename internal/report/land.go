@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"weir/internal/engine"
 	"weir/internal/lake"
 )
 
@@ -31,11 +30,7 @@ func (j *Job) land(ctx context.Context, query string, r *result) (files []string
 	if err != nil {
 		return nil, 0, err
 	}
-	into := make([]engine.Column, len(p.Columns))
-	for i, c := range p.Columns {
-		into[i] = engine.Column(c)
-	}
-	if err := j.parts.Server.Insert(ctx, query, j.inputs, st.Name(), into, j.args); err != nil {
+	if err := j.parts.Server.Insert(ctx, query, j.inputs, st.Name(), engineColumns(p.Columns), j.args); err != nil {
 		return nil, 0, j.failed(ctx, err)
 	}
 	add, err := j.table.Adopt(ctx, st)

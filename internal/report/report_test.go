@@ -40,6 +40,7 @@ var day0 = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 // newSite has a table bank.pay: for each of three days, ten payments of 1.50, in two countries.
 func newSite(t *testing.T) *site {
 	t.Helper()
+	t.Parallel() // each has a home of its own
 	s := &site{t: t, dir: t.TempDir()}
 	var err error
 	s.lake, err = lake.Open(t.Context(), lake.Config{Catalog: filepath.Join(s.dir, "catalog.db"), Warehouse: filepath.Join(s.dir, "warehouse")})
