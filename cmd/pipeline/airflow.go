@@ -148,5 +148,5 @@ func spanOf(s string) (start, end time.Time, err error) {
 	if err != nil || !ok || !start.Before(end) {
 		return start, end, cli.Usage(fmt.Errorf("--interval: expected start/end, such as 2026-11-20T00:00:00Z/2026-11-21T00:00:00Z, got %q", s), "")
 	}
-	return start.UTC(), end.UTC(), nil
+	return start, end, nil // in their zone: it tells the business date
 }

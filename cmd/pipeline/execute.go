@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"weir/internal/cli"
@@ -16,6 +17,7 @@ import (
 	"weir/internal/outcome"
 	"weir/internal/registry"
 	"weir/internal/report"
+	"weir/internal/schedule"
 	"weir/internal/show"
 	"weir/minibatch"
 )
@@ -25,6 +27,9 @@ type execution struct {
 	id       string
 	interval minibatch.Interval
 	mode     minibatch.Mode
+	first    int            // number of its first attempt here; 0: 1
+	retry    schedule.Retry // Attempts 0: one
+	timeout  time.Duration  // of all attempts; 0: none
 	// started is told once an ingest is connected; nil: nobody asks.
 	started func(*ingest.Job, *show.Stream)
 }
@@ -36,31 +41,37 @@ type told struct {
 	stopped                             bool
 }
 
-// execute runs a job with its entry in the ledger: whatever becomes of it is an outcome that its unit hears of.
+var (
+	errCancelled = errors.New("cancelled with `pipeline cancel`")
+	errTimeout   = errors.New("it took longer than the job's timeout")
+)
+
+// execute runs a job with its entry in the ledger: whatever becomes of it is an outcome that its unit hears of. Of several
+// attempts only the last one is told.
 func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, error) {
 	r := ledger.Run{
 		RunID: x.id, Job: j.Name, Kind: j.Kind, Title: j.Title, Unit: j.Unit,
-		Interval: outcome.Interval{Start: x.interval.Start, End: x.interval.End},
+		Interval: outcome.Interval{Start: x.interval.Start, End: x.interval.End}, Attempt: max(x.first, 1),
 	}
+	r.MaxAttempts = r.Attempt + max(x.retry.Attempts, 1) - 1
 	began := time.Now()
 	if err := s.ledger.Start(ctx, r); err != nil {
 		return runResult{}, err
 	}
-	beat, quiet := context.WithCancel(context.WithoutCancel(ctx))
-	s.workers.Go(func() { s.heartbeat(beat, x.id) })
-	var t told
-	var err error
-	switch c := j.Spec.(type) {
-	case *ingest.Config:
-		t, err = s.ingest(ctx, j, *c, x)
-	case *etl.Config:
-		t, err = s.etl(ctx, j, *c, x)
-	case *report.Config:
-		t, err = s.report(ctx, j, *c, x)
-	default:
-		err = fmt.Errorf("job %s: nothing runs kind %s", j.Name, j.Kind)
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if x.timeout > 0 {
+		var done context.CancelFunc
+		work, done = context.WithTimeoutCause(work, x.timeout, errTimeout)
+		defer done()
 	}
+	beat, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	s.workers.Go(func() { s.heartbeat(beat, x.id, cancel) })
+	t, err := s.attempts(work, j, x, &r)
 	quiet()
+	if why := context.Cause(work); why != nil && (errors.Is(why, errTimeout) || errors.Is(why, errCancelled)) {
+		t.stopped, err = errors.Is(why, errCancelled), why
+	}
 	err = resolvable(j.Name, err)
 	o := t.outcome(r, err)
 	if ferr := s.ledger.Finish(context.WithoutCancel(ctx), x.id, o); ferr != nil {
@@ -71,14 +82,70 @@ func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, 
 	}, err
 }
 
-func (s *site) heartbeat(ctx context.Context, run string) {
-	tick := time.NewTicker(lostAfter / 6)
+// attempts tries a run until it is good, until no try can help, or until there have been enough.
+func (s *site) attempts(ctx context.Context, j job.Job, x execution, r *ledger.Run) (told, error) {
+	for n := 0; ; n++ {
+		t, err := s.attempt(ctx, j, x)
+		if err == nil || r.Attempt >= r.MaxAttempts || !worthAnother(err) || ctx.Err() != nil {
+			return t, err
+		}
+		if err := s.ledger.Retry(ctx, x.id, err.Error()); err != nil {
+			return t, err
+		}
+		wait := rand.N(min(time.Duration(x.retry.Backoff)<<min(n, 20), time.Duration(x.retry.Max))) + time.Millisecond
+		s.hub.Event("warn", fmt.Sprintf("%s: attempt %d of %d failed, the next one in %v: %v", j.Name, r.Attempt, r.MaxAttempts, wait.Round(time.Second), err))
+		select {
+		case <-ctx.Done():
+			return t, err
+		case <-time.After(wait):
+		}
+		r.Attempt++
+		if err := s.ledger.Start(ctx, *r); err != nil {
+			return t, err
+		}
+	}
+}
+
+// worthAnother: what is written wrongly stays wrong, and a flood of bad data is for people to look at.
+func worthAnother(err error) bool {
+	var coded interface{ ExitCode() int }
+	return !errors.Is(err, minibatch.ErrTooManyRefused) && !errors.Is(err, cli.ErrInterrupted) && (!errors.As(err, &coded) || coded.ExitCode() != cli.ExitUsage) && !usage(err)
+}
+
+func usage(err error) bool {
+	var c *cli.Error
+	return errors.As(err, &c) && c.Exit == cli.ExitUsage
+}
+
+func (s *site) attempt(ctx context.Context, j job.Job, x execution) (told, error) {
+	switch c := j.Spec.(type) {
+	case *ingest.Config:
+		return s.ingest(ctx, j, *c, x)
+	case *etl.Config:
+		return s.etl(ctx, j, *c, x)
+	case *report.Config:
+		return s.report(ctx, j, *c, x)
+	}
+	return told{}, fmt.Errorf("job %s: nothing runs kind %s", j.Name, j.Kind)
+}
+
+// heartbeat shows that a run is alive, and sees that somebody asks for its end.
+func (s *site) heartbeat(ctx context.Context, run string, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			if asked, err := s.ledger.Cancelled(ctx, run); err == nil && asked {
+				cancel(errCancelled)
+			}
+			if now.Sub(last) < lostAfter/6 {
+				continue
+			}
+			last = now
 			if err := s.ledger.Heartbeat(ctx, run); err != nil {
 				s.app.Log.Warn("heartbeat not written", "run", run, "error", err)
 			}
@@ -92,6 +159,10 @@ func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 	switch {
 	case t.stopped:
 		o.State = outcome.Cancelled
+		o.Cause = outcome.Cause{Code: "run.stopped", Text: "the process that ran it was stopped", Retryable: true}
+		if errors.Is(err, errCancelled) {
+			o.Cause = outcome.Cause{Code: "run.cancelled", Text: err.Error()}
+		}
 	case err != nil:
 		o.State = outcome.Failed
 		o.Cause = outcome.Cause{Code: code(err), Text: err.Error()}
@@ -108,6 +179,8 @@ func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 // code is the cause in one word, for programs.
 func code(err error) string {
 	switch {
+	case errors.Is(err, errTimeout):
+		return "run.timeout"
 	case errors.Is(err, minibatch.ErrMoved):
 		return "run.fenced"
 	case errors.Is(err, minibatch.ErrTooManyRefused):

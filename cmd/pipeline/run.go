@@ -39,6 +39,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 	c.MarkFlagsMutuallyExclusive("for", "interval")
 	c.Flags().BoolVar(&o.drain, "until-caught-up", false, "end when the table has all that the topic has")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
+	c.AddCommand(showRunCommand(app))
 	return c
 }
 

@@ -58,6 +58,8 @@ var form = template.Must(template.New("dag.py").Funcs(template.FuncMap{
 		}
 		return "False"
 	},
+	"open":    func() string { return "{{" }, // Airflow's own templates
+	"close":   func() string { return "}}" },
 	"command": command,
 	"line": func(s string) string {
 		return strings.Join(strings.Fields(strings.NewReplacer(`\`, " ", `"`, "'").Replace(s)), " ")

@@ -14,9 +14,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/schedule"
 )
 
 // A Kind is a sort of job.
@@ -33,6 +35,12 @@ type Job struct {
 	Title string // what the business calls it
 	Kind  string
 	Spec  any // pointer to the kind's config, as Kind.New made it
+
+	Owner    string
+	Schedule *schedule.Config
+	Retry    schedule.Retry
+	Timeout  time.Duration // 0: none
+	After    []string      // jobs that must be good first, besides those whose tables it reads
 }
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
@@ -47,7 +55,14 @@ func Load(file string, kinds []Kind, opt ...config.Option) (Job, error) {
 	t := fileType(kinds)
 	v := reflect.New(t)
 	err = config.Decode(file, data, v.Interface(), opt...)
-	j := Job{File: file, Name: text(v, "Name"), Unit: text(v, "Unit"), Title: text(v, "Title")}
+	j := Job{File: file, Name: text(v, "Name"), Unit: text(v, "Unit"), Title: text(v, "Title"), Owner: text(v, "Owner")}
+	j.Schedule, _ = v.Elem().FieldByName("Schedule").Interface().(*schedule.Config)
+	if r, ok := v.Elem().FieldByName("Retry").Interface().(*schedule.Retry); ok && r != nil {
+		j.Retry = *r
+	}
+	j.Retry = j.Retry.WithDefaults()
+	j.Timeout = time.Duration(v.Elem().FieldByName("Timeout").Int())
+	j.After, _ = v.Elem().FieldByName("After").Interface().([]string)
 	var problems config.Problems
 	errors.As(err, &problems)
 	say := func(path, format string, args ...any) {
@@ -83,7 +98,7 @@ func Load(file string, kinds []Kind, opt ...config.Option) (Job, error) {
 	return j, nil
 }
 
-const firstKind = 5 // fields before those of the kinds
+const firstKind = 10 // fields before those of the kinds
 
 func fileType(kinds []Kind) reflect.Type {
 	str := reflect.TypeFor[string]()
@@ -93,6 +108,11 @@ func fileType(kinds []Kind) reflect.Type {
 		{Name: "Name", Type: str, Tag: `yaml:"name" jsonschema:"required,description=name of the job: lower-case letters and digits and _"`},
 		{Name: "Unit", Type: str, Tag: `yaml:"unit,omitempty" jsonschema:"description=business unit that is told what becomes of it (units.yaml)"`},
 		{Name: "Title", Type: str, Tag: `yaml:"title,omitempty" jsonschema:"description=what the business calls it"`},
+		{Name: "Owner", Type: str, Tag: `yaml:"owner,omitempty" jsonschema:"description=who looks after the job"`},
+		{Name: "Schedule", Type: reflect.TypeFor[*schedule.Config](), Tag: `yaml:"schedule,omitempty" jsonschema:"description=when pipeline serve runs it"`},
+		{Name: "Retry", Type: reflect.TypeFor[*schedule.Retry](), Tag: `yaml:"retry,omitempty" jsonschema:"description=what becomes of a run that failed"`},
+		{Name: "Timeout", Type: reflect.TypeFor[config.Duration](), Tag: `yaml:"timeout,omitempty" jsonschema:"description=end a run after so long: 2h"`},
+		{Name: "After", Type: reflect.TypeFor[[]string](), Tag: `yaml:"after,omitempty" jsonschema:"description=jobs whose run of the same time must be good first; those whose tables it reads are known"`},
 	}
 	for _, k := range kinds {
 		fields = append(fields, reflect.StructField{

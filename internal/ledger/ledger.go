@@ -66,6 +66,17 @@ CREATE TABLE readable (
 	at       INTEGER NOT NULL,
 	PRIMARY KEY (tbl, snapshot)
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE lease (
+	name  TEXT PRIMARY KEY,
+	owner TEXT NOT NULL,
+	token INTEGER NOT NULL, -- grows with each owner
+	until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cancel (
+	run_id TEXT PRIMARY KEY,
+	at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `}
 
 // Ledger is an open run ledger.

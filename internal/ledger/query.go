@@ -19,6 +19,9 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// Owner names this process.
+func Owner() string { return owner() }
+
 func owner() string {
 	host, err := os.Hostname()
 	if err != nil {

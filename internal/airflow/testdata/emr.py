@@ -19,8 +19,11 @@ except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.operators.bash import BashOperator
 
-# The data interval of the DAG run, [start, end), in the words of `pipeline`.
-INTERVAL = "{{ data_interval_start.isoformat() }}/{{ data_interval_end.isoformat() }}"
+# The data interval of the DAG run, [start, end), in the words of `pipeline`; its time zone tells the business date.
+INTERVAL = (
+    "{{ data_interval_start.in_timezone('Europe/Berlin').isoformat() }}/"
+    "{{ data_interval_end.in_timezone('Europe/Berlin').isoformat() }}"
+)
 
 with DAG(
     dag_id="weir_bank",
