@@ -10,7 +10,6 @@ package hive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -132,7 +131,7 @@ func (e *Engine) ident(table string) string {
 }
 
 // with opens a session for a query that has been read and whose arguments are there.
-func (e *Engine) with(ctx context.Context, query string, tables []engine.Table, args map[string]any, do func(*session, rendered) error) (err error) {
+func (e *Engine) with(ctx context.Context, query string, tables []engine.Table, args map[string]any, do func(*session, rendered) error) error {
 	q, err := parse(query)
 	if err != nil {
 		return err
@@ -145,6 +144,23 @@ func (e *Engine) with(ctx context.Context, query string, tables []engine.Table, 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	return do(s, r)
+	done := make(chan error, 1)
+	go func() { done <- s.work(ctx, r, do) }()
+	select {
+	case err = <-done:
+		return err
+	case <-ctx.Done():
+	}
+	// A statement that runs is cancelled; but the library's calls know no context, and one of them may last. The end of the
+	// connection is the end of the session, and of its statement.
+	select {
+	case <-done:
+	case <-time.After(patience):
+		_ = s.net.Close()
+		<-done
+	}
+	return ended(ctx)
 }
+
+// patience is how long a cancelled call may take to end in order.
+const patience = 500 * time.Millisecond

@@ -40,6 +40,9 @@ func (e *Engine) open(ctx context.Context) (*session, error) {
 	s := &session{}
 	c := gohive.NewConnectConfiguration()
 	c.Username, c.Password, c.FetchSize, c.PollIntervalInMillis = e.o.User, e.o.Password, 10_000, 20
+	// A server answers the question how a statement stands only when it has ended, or after this time (5 s, if nothing is said).
+	// Nothing else can be said meanwhile, so that it bounds how soon a statement is cancelled.
+	c.HiveConfiguration = map[string]string{"hive.server2.long.polling.timeout": "100ms"}
 	c.DialContext = func(_ context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{Timeout: e.o.Dial}).DialContext(ctx, network, address)
 		if err != nil {
@@ -81,12 +84,18 @@ func (e *Engine) open(ctx context.Context) (*session, error) {
 		}()
 		return nil, ended(ctx)
 	}
+	return s, nil
+}
+
+// work prepares the session, does what it is for and closes it.
+func (s *session) work(ctx context.Context, r rendered, do func(*session, rendered) error) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
 	for _, stmt := range setup {
 		if err := s.run(ctx, stmt, rendered{}, "", nil); err != nil {
-			return nil, errors.Join(err, s.close())
+			return err
 		}
 	}
-	return s, nil
+	return do(s, r)
 }
 
 func (s *session) close() error {
