@@ -27,6 +27,14 @@ func demo() *control.Snapshot {
 		},
 		Load:    demoLoad(),
 		Streams: demoStreams(),
+		Runs: []control.Run{
+			{Run: "daily_totals@20261119T0000Z-20261120T0000Z", Job: "daily_totals", Kind: "report", Title: "Daily totals per country", Unit: "FIN", State: "running", Interval: "2026-11-19", Attempt: 2, MaxAttempts: 3, Started: at.Add(-20 * time.Second), Seconds: 20},
+			{Run: "orders@20261119T0000Z-20261120T0000Z", Job: "orders", Kind: "etl", Title: "Orders of the day", Unit: "FIN", State: "failed", Interval: "2026-11-19", Attempt: 3, MaxAttempts: 3, Started: at.Add(-9 * time.Minute), Seconds: 131.5,
+				Cause: "job orders: plan: no file in incoming is orders_{date}.csv of 2026-11-19", Todo: "Data team: the delivery has not come yet, or files.pattern does not fit its name"},
+			{Run: "01K8ZJ9V4T8QH0M6W2X3Y5A7BC", Job: "transactions", Kind: "ingest", Unit: "PAY", State: "running", Interval: "all data", Attempt: 1, MaxAttempts: 1, Started: at.Add(-2 * time.Hour), Seconds: 7200, RowsOut: 4_000_000},
+			{Run: "orders@20261118T0000Z-20261119T0000Z", Job: "orders", Kind: "etl", Title: "Orders of the day", Unit: "FIN", State: "warning", Interval: "2026-11-18", Attempt: 1, MaxAttempts: 3, Started: at.Add(-24 * time.Hour), Seconds: 12.2, RowsIn: 18_204, RowsOut: 18_201, Rejected: 3},
+			{Run: "daily_totals@20261118T0000Z-20261119T0000Z", Job: "daily_totals", Kind: "report", Title: "Daily totals per country", Unit: "FIN", State: "recovered", Interval: "2026-11-18", Attempt: 2, MaxAttempts: 3, Started: at.Add(-24 * time.Hour), Seconds: 3.4, RowsOut: 108},
+		},
 		Reports: []control.Report{
 			{Job: "daily_totals", Title: "Daily totals per country", Unit: "FIN", Table: "bank.daily_totals", State: control.Done, Interval: "2026-11-19", Rows: 1204, Seconds: 2.1, Started: ago(4 * time.Minute)},
 			{Job: "card_settlements", Unit: "FIN", Table: "bank.settlements", State: control.Failed, Interval: "2026-11-20", Seconds: 0.4, Started: ago(12 * time.Minute),

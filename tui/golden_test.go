@@ -110,7 +110,7 @@ func TestScreens(t *testing.T) {
 		if color {
 			mode = "color"
 		}
-		for i, name := range []string{"overview", "load", "pipeline"} {
+		for i, name := range []string{"overview", "load", "pipeline", "reports"} {
 			for _, size := range sizes {
 				w, h := size[0], size[1]
 				t.Run(fmt.Sprintf("%s-%dx%d-%s", name, w, h, mode), func(t *testing.T) {

@@ -62,6 +62,10 @@ func TestHostileText(t *testing.T) {
 			st := &s.Streams[i]
 			st.Job, st.Title, st.Unit, st.Table, st.Error, st.Hint, st.State = text(), text(), text(), text(), text(), text(), text()
 		}
+		for i := range s.Runs {
+			r := &s.Runs[i]
+			r.Job, r.Title, r.Cause, r.Todo, r.Interval, r.Run, r.State = text(), text(), text(), text(), text(), text(), text()
+		}
 		for i := range s.Reports {
 			s.Reports[i].Job, s.Reports[i].Error, s.Reports[i].Interval = text(), text(), text()
 		}
@@ -102,6 +106,7 @@ func TestOddFigures(t *testing.T) {
 			s.Load = &control.Load{}
 			s.Streams = make([]control.Stream, 2)
 			s.Reports = make([]control.Report, 1)
+			s.Runs = make([]control.Run, 1)
 		},
 		"max mode": func(s *control.Snapshot) {
 			s.Load.MaxMode, s.Load.TargetRate, s.Load.Total, s.Load.Stages = true, 0, 0, nil

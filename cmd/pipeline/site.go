@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +21,7 @@ import (
 	"weir/internal/project"
 	"weir/internal/registry"
 	"weir/internal/show"
+	"weir/minibatch"
 )
 
 // site is an installation with its parts open, as one process of it sees them.
@@ -112,7 +115,9 @@ func (q *quietable) set(quiet bool) {
 // serve that already: then the screens are its, and this one goes on without.
 func (s *site) background(ctx context.Context, verbs map[string]control.Verb) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	srv, err := control.Start(ctx, s.project.Socket(), s.hub, verbs)
+	all := map[string]control.Verb{"cancel": s.cancelVerb}
+	maps.Copy(all, verbs)
+	srv, err := control.Start(ctx, s.project.Socket(), s.hub, all)
 	switch {
 	case err == nil:
 		s.later(srv.Close)
@@ -139,12 +144,42 @@ func (s *site) relay(ctx context.Context) {
 			s.part("notify", control.Warn, err.Error())
 		}
 		s.showOutbox(ctx)
+		s.showRuns(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (s *site) cancelVerb(ctx context.Context, args json.RawMessage) (any, error) {
+	var a struct{ Run string }
+	if err := json.Unmarshal(args, &a); err != nil {
+		return nil, err
+	}
+	return "it will end within a second", s.ledger.Cancel(ctx, a.Run)
+}
+
+// showRuns puts the newest runs of the ledger on the screens, of whichever process they are.
+func (s *site) showRuns(ctx context.Context) {
+	const newest = 100
+	runs, err := s.ledger.Runs(ctx, "", newest)
+	if err != nil {
+		return
+	}
+	shown := make([]control.Run, len(runs))
+	for i, r := range runs {
+		row := rowOf(r)
+		shown[i] = control.Run{
+			Run: r.RunID, Job: r.Job, Kind: r.Kind, Title: r.Title, Unit: r.Unit, State: row.State, Interval: inWords(minibatch.Interval{Start: row.Start, End: row.End}),
+			Attempt: r.Attempt, MaxAttempts: r.MaxAttempts, Started: r.Started, Seconds: row.Seconds, RowsIn: row.RowsIn, RowsOut: row.RowsOut, Rejected: row.Rejected, Cause: row.Cause,
+		}
+		if r.Outcome != nil {
+			shown[i].Todo = r.Outcome.Todo
+		}
+	}
+	s.hub.Update(func(sn *control.Snapshot) { sn.Runs = shown })
 }
 
 func (s *site) showOutbox(ctx context.Context) {

@@ -38,6 +38,7 @@ type Snapshot struct {
 	Load      *Load       `json:"load,omitempty"`
 	Streams   []Stream    `json:"streams,omitempty"`
 	Reports   []Report    `json:"reports,omitempty"`
+	Runs      []Run       `json:"runs,omitempty"` // the newest first
 	Notify    *Notify     `json:"notify,omitempty"`
 	Proof     *Proof      `json:"proof,omitempty"`
 
@@ -84,6 +85,26 @@ type Report struct {
 	Started  time.Time `json:"started"`
 	Error    string    `json:"error,omitempty"`
 	Hint     string    `json:"hint,omitempty"`
+}
+
+// Run is one entry of the run ledger.
+type Run struct {
+	Run         string    `json:"run"`
+	Job         string    `json:"job"`
+	Kind        string    `json:"kind,omitempty"`
+	Title       string    `json:"title,omitempty"`
+	Unit        string    `json:"unit,omitempty"`
+	State       string    `json:"state"`
+	Interval    string    `json:"interval,omitempty"` // in words
+	Attempt     int       `json:"attempt"`
+	MaxAttempts int       `json:"max_attempts"`
+	Started     time.Time `json:"started"`
+	Seconds     float64   `json:"seconds"`
+	RowsIn      int64     `json:"rows_in"`
+	RowsOut     int64     `json:"rows_out"`
+	Rejected    int64     `json:"rejected"`
+	Cause       string    `json:"cause,omitempty"`
+	Todo        string    `json:"todo,omitempty"`
 }
 
 // Notify is the state of the outbox.

@@ -1,4 +1,4 @@
-// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline.
+// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline, Reports.
 //
 // A screen is a plain struct. The root model gives it the newest snapshot ([Screen.Apply]), a place to draw on and the keys that
 // the user presses; it gives back what it wants done as an [Intent]. It does no I/O and starts nothing.
@@ -71,7 +71,7 @@ type Intent struct {
 }
 
 // All screens in the order of their numbers.
-func All() []Screen { return []Screen{&Overview{}, &Load{}, &Pipeline{}} }
+func All() []Screen { return []Screen{&Overview{}, &Load{}, &Pipeline{}, &Reports{}} }
 
 // note is the age of a section that is older than the rest; empty while it is fresh.
 func note(s State, at time.Time) string {
