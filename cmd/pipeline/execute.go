@@ -286,13 +286,18 @@ func (s *site) makeReport(ctx context.Context, j job.Job, c report.Config, x exe
 }
 
 func inWords(i minibatch.Interval) string {
+	const minute = "2006-01-02 15:04"
+	y1, m1, d1 := i.Start.Date()
+	y2, m2, d2 := i.End.Date()
 	switch {
 	case i.IsZero():
 		return "all data"
-	case i.End.Sub(i.Start) == 24*time.Hour:
+	case i.Start.AddDate(0, 0, 1).Equal(i.End): // a day, also one of 23 or 25 hours
 		return i.Start.Format(time.DateOnly)
+	case y1 == y2 && m1 == m2 && d1 == d2:
+		return i.Start.Format(minute) + " to " + i.End.Format("15:04")
 	}
-	return i.Start.Format(time.RFC3339) + " to " + i.End.Format(time.RFC3339)
+	return i.Start.Format(minute) + " to " + i.End.Format(minute)
 }
 
 func (s *site) showReport(r control.Report) {
