@@ -14,6 +14,10 @@ var ErrMoved = errors.New("another worker has moved the cursor")
 // ErrTooManyRefused means that more rows went to quarantine than Skip allows. The batch was not committed.
 var ErrTooManyRefused = errors.New("too many rows refused")
 
+// ErrAbandon, as the cause of a context's end (context.WithCancelCause), means that the batch in work is not to be finished:
+// nothing of it is committed.
+var ErrAbandon = errors.New("stop now")
+
 // A Failure says whether trying again can help.
 type Failure struct {
 	Err   error

@@ -61,7 +61,8 @@ const (
 )
 
 // Run executes a job until its mode says that it is done, ctx is cancelled, or an error that no retry mends.
-// On cancellation the batch that is in work is finished first (for at most 30 s); that is no error.
+// On cancellation the batch that is in work is finished first (for at most 30 s), unless the cause is ErrAbandon; that is no
+// error.
 func Run[In, Out any](ctx context.Context, j Job[In, Out], m Mode) (Report, error) {
 	r := &runner[In, Out]{job: j, limits: j.Limits.withDefaults(), skip: j.Skip.withDefaults(), retry: j.Retry.withDefaults()}
 	err := r.run(ctx, m)
@@ -113,10 +114,16 @@ func (r *runner[In, Out]) run(ctx context.Context, m Mode) error {
 	}
 }
 
-// outlive returns a context that ends d after ctx, so that a stop lets the batch in work be finished.
+// outlive returns a context that ends d after ctx, so that a stop lets the batch in work be finished; at once for ErrAbandon.
 func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrAbandon) {
+			cancel()
+			return
+		}
+		time.AfterFunc(d, cancel)
+	})
 	return work, func() { stop(); cancel() }
 }
 

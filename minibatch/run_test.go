@@ -294,6 +294,35 @@ func TestAStopFinishesTheBatchInWork(t *testing.T) {
 	})
 }
 
+// A run that is given up does not finish its batch, and commits nothing of it.
+func TestAnAbandonedBatchIsNotCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancelCause(t.Context())
+		dst := &shelf{fail: never}
+		j := copyJob(&numbers{end: 1000, fail: never}, dst)
+		j.Sink = dst
+		slow := j.Transform
+		j.Transform = func(ctx context.Context, p Part, in iter.Seq2[int64, error], emit Emit[int64]) error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Second):
+			}
+			return slow(ctx, p, in, emit)
+		}
+		go func() {
+			time.Sleep(2500 * time.Millisecond)
+			stop(fmt.Errorf("too long: %w", ErrAbandon))
+		}()
+		began := time.Now()
+		r, err := Run(ctx, j, Daemon)
+		if took := time.Since(began); err != nil || !r.Stopped || r.Batches != 1 || took != 2500*time.Millisecond {
+			t.Errorf("got %+v, %v after %v; want the first batch only, at once", r, err, took)
+		}
+		wantNumbers(t, dst, 20)
+	})
+}
+
 func TestBatchIDIsTheSameForTheSameWork(t *testing.T) {
 	a := Batch{Job: "j", From: at(1), To: at(2)}
 	if a.ID() != (Batch{Job: "j", From: at(1), To: at(2), Rows: 9}).ID() {

@@ -42,8 +42,8 @@ type told struct {
 }
 
 var (
-	errCancelled = errors.New("cancelled with `pipeline cancel`")
-	errTimeout   = errors.New("it took longer than the job's timeout")
+	errCancelled = fmt.Errorf("cancelled with `pipeline cancel` (%w)", minibatch.ErrAbandon)
+	errTimeout   = fmt.Errorf("it took longer than the job's timeout (%w)", minibatch.ErrAbandon)
 )
 
 // execute runs a job with its entry in the ledger: whatever becomes of it is an outcome that its unit hears of. Of several

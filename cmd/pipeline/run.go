@@ -79,7 +79,7 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 	if o.drain {
 		mode = minibatch.Drain
 	}
-	r, err := s.execute(ctx, j, execution{id: ulid.Make().String(), interval: interval, mode: mode})
+	r, err := s.execute(ctx, j, execution{id: ulid.Make().String(), interval: interval, mode: mode, timeout: j.Timeout})
 	done()
 	err = errors.Join(err, s.told(ctx))
 	if err != nil {
