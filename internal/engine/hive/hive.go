@@ -144,10 +144,10 @@ func (e *Engine) with(ctx context.Context, query string, tables []engine.Table, 
 	if err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- s.work(ctx, r, do) }()
+	done := make(chan struct{})
+	go func() { defer close(done); err = s.work(ctx, r, do) }()
 	select {
-	case err = <-done:
+	case <-done:
 		return err
 	case <-ctx.Done():
 	}
