@@ -41,6 +41,11 @@ var day0 = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 func newSite(t *testing.T) *site {
 	t.Helper()
 	t.Parallel() // each has a home of its own
+	return makeSite(t)
+}
+
+func makeSite(t *testing.T) *site {
+	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	var err error
 	s.lake, err = lake.Open(t.Context(), lake.Config{Catalog: filepath.Join(s.dir, "catalog.db"), Warehouse: filepath.Join(s.dir, "warehouse")})

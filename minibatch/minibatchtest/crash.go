@@ -23,6 +23,8 @@ type Trial[In, Out any] struct {
 	Job func() minibatch.Job[In, Out]
 	// Rows reads what the destination holds, each row as a text, in any order.
 	Rows func() []string
+	// Mode in which the job runs: Drain, unless it is one that does the same thing each time, such as replacing a whole table.
+	Mode minibatch.Mode
 }
 
 // Crash runs a job once to the end, to see its rows and to count its calls of source and sink. Then it runs the job again in
@@ -37,7 +39,7 @@ func Crash[In, Out any](t testing.TB, open func() Trial[In, Out]) {
 	t.Helper()
 	clean := open()
 	count := &plan{}
-	if err := run(clean.Job(), count); err != nil {
+	if err := run(clean.Job(), clean.Mode, count); err != nil {
 		t.Fatalf("the clean run: %v", err)
 	}
 	want := sorted(clean.Rows())
@@ -48,13 +50,13 @@ func Crash[In, Out any](t testing.TB, open func() Trial[In, Out]) {
 		for _, f := range []fault{{call, false, false}, {call, true, false}, {call, false, true}, {call, true, true}} {
 			x := open()
 			p := &plan{fault: f}
-			err := run(x.Job(), p)
+			err := run(x.Job(), x.Mode, p)
 			if f.dies {
 				if extra := beyond(x.Rows(), want); extra != "" {
 					t.Errorf("%s: the destination holds what a clean run does not have: %s", p, extra)
 					return
 				}
-				err = run(x.Job(), &plan{})
+				err = run(x.Job(), x.Mode, &plan{})
 			}
 			if err != nil {
 				t.Errorf("%s: the job does not recover: %v", p, err)
@@ -131,14 +133,14 @@ func (p *plan) end() {
 	}
 }
 
-func run[In, Out any](j minibatch.Job[In, Out], p *plan) error {
+func run[In, Out any](j minibatch.Job[In, Out], m minibatch.Mode, p *plan) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	p.stop = stop
 	j.Source, j.Sink = &source[In]{j.Source, p}, wrap(j.Sink, p)
 	j.Retry = minibatch.Retry{For: 20 * time.Second, Base: time.Millisecond, Max: 5 * time.Millisecond}
 	j.Limits.Parallel = 1 // the same calls in the same order each time
-	_, err := minibatch.Run(ctx, j, minibatch.Drain)
+	_, err := minibatch.Run(ctx, j, m)
 	return err
 }
 
