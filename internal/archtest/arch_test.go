@@ -69,7 +69,7 @@ var floors = [][]string{
 	{"minibatch"},
 	{"internal/topic"},
 	{"minibatch/kafka", "minibatch/table", "minibatch/minibatchtest"},
-	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow"},
+	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow", "internal/spark"},
 	{"internal/show", "internal/prove"},
 	{"tui"},
 	{"cmd", "examples"},

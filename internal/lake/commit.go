@@ -111,8 +111,8 @@ func (t *Table) try(ctx context.Context, tbl *table.Table, c Commit) (int64, err
 	if err != nil {
 		return 0, err
 	}
-	if at.Commit == "" {
-		at, _ = newest(tbl, c.Job)
+	if now, ok := settle(tbl, c.Job, at); ok {
+		at = now
 	}
 	next, err := c.advance(at.Cursor)
 	if err != nil {

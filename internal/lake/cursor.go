@@ -57,14 +57,40 @@ func (t *Table) Position(ctx context.Context, job string) (Position, error) {
 	if err != nil {
 		return Position{}, fmt.Errorf("table %s: %w", t.name, err)
 	}
+	at, ok := settle(tbl, job, prop)
+	if !ok {
+		return Position{}, &RolledBackError{Table: t.name, Job: job, Property: prop, Snapshot: at}
+	}
+	return at, nil
+}
+
+// settle says which of property and history counts; ok is false if they contradict each other.
+//
+// A writer that cannot set the property in the same commit, such as Spark, leaves only its summary: then the property lags behind
+// until our next commit. It still belongs to this history if its commit is among the ancestors, or if that was expired and all
+// that is left of the job came later.
+func settle(tbl *table.Table, job string, prop Position) (at Position, ok bool) {
 	snap, ended := newest(tbl, job)
 	switch {
-	case prop.Commit == "": // a writer that cannot set the property in the same commit, such as Spark, leaves only the summary
-		return snap, nil
+	case prop.Commit == "":
+		return snap, true
 	case snap.Commit == prop.Commit, snap.Commit == "" && !ended:
-		return prop, nil
+		return prop, true
 	}
-	return Position{}, &RolledBackError{Table: t.name, Job: job, Property: prop, Snapshot: snap}
+	later := true
+	for s := tbl.CurrentSnapshot(); s != nil; s = parent(tbl, s) {
+		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
+			p := fromSummary(s)
+			if p.Commit == prop.Commit {
+				return snap, true
+			}
+			later = later && p.Seq > prop.Seq
+		}
+		if s.ParentSnapshotID == nil {
+			return snap, false
+		}
+	}
+	return snap, later && snap.Commit != ""
 }
 
 func property(tbl *table.Table, job string) (Position, error) {

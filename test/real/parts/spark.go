@@ -42,3 +42,15 @@ func SparkThrift(t testing.TB, uri, warehouse, auth string) (address string) {
 	t.Setenv("WEIR_SPARK_AUTH", auth)
 	return fmt.Sprintf("127.0.0.1:%d", serve(t, "spark-thrift", 1).port)
 }
+
+// SparkSubmitCommand is a spark-submit for programs under test: the real one, with the jars and without a catalog of its own.
+func SparkSubmitCommand(t testing.TB) string {
+	t.Helper()
+	need(t, "spark", "python3")
+	file := filepath.Join(t.TempDir(), "spark-submit")
+	text := fmt.Sprintf("#!/bin/sh\nexport WEIR_REAL_RUN=%q WEIR_REAL_WITH=$PPID\nexec %q submit \"$@\"\n", t.TempDir(), filepath.Join(home(t), "spark"))
+	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
