@@ -44,6 +44,7 @@ require (
 	github.com/twmb/franz-go/pkg/sr v1.8.0
 	gocloud.dev v0.46.0
 	golang.org/x/sync v0.24.0
+	golang.org/x/time v0.15.0
 	modernc.org/sqlite v1.57.0
 	pgregory.net/rapid v1.3.0
 )

@@ -32,6 +32,9 @@ type execution struct {
 	timeout  time.Duration  // of all attempts; 0: none
 	// started is told once an ingest is connected; nil: nobody asks.
 	started func(*ingest.Job, *show.Stream)
+	// least and most are the worker processes of an ingest; 0: it runs in this process.
+	least, most int
+	project     string // directory, for worker processes
 }
 
 // told is what a run has to say at its end.
@@ -206,6 +209,14 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 	defer stop()
 	if x.started != nil {
 		x.started(in, w)
+	}
+	if x.least > 0 {
+		t, err := s.superviseAndCount(ctx, j, c, in, w, x)
+		w.End(err)
+		if err != nil {
+			s.attention("FAILED", j, err)
+		}
+		return t, err
 	}
 	r, err := in.Run(ctx, x.mode, func(e minibatch.Event) {
 		w.Event(e)

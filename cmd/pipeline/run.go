@@ -12,6 +12,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/minibatch"
 	"weir/tui/plain"
@@ -39,6 +40,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 	c.MarkFlagsMutuallyExclusive("for", "interval")
 	c.Flags().BoolVar(&o.drain, "until-caught-up", false, "end when the table has all that the topic has")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
+	c.Flags().StringVar(&o.workers, "workers", "", "read an ingest's topic with so many worker processes: 3, or 1..8 as the load needs (default: in this process)")
 	c.AddCommand(showRunCommand(app))
 	return c
 }
@@ -46,6 +48,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 type runOptions struct {
 	project, day, span string
 	drain              bool
+	workers            string
 }
 
 func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err error) {
@@ -56,6 +59,12 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 	if err != nil {
 		return err
 	}
+	var least, most int
+	if o.workers != "" {
+		if least, most, err = workerRange(o.workers); err != nil {
+			return err
+		}
+	}
 	s, err := openSite(ctx, app, o.project)
 	if err != nil {
 		return err
@@ -64,6 +73,9 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 	j, err := job.Find(s.project.JobsDir(), name, kinds)
 	if err != nil {
 		return err
+	}
+	if _, ok := j.Spec.(*ingest.Config); !ok && least > 0 {
+		return cli.Usage(fmt.Errorf("--workers: job %s is of kind %s; only an ingest reads with several workers", j.Name, j.Kind), "")
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -79,7 +91,9 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 	if o.drain {
 		mode = minibatch.Drain
 	}
-	r, err := s.execute(ctx, j, execution{id: ulid.Make().String(), interval: interval, mode: mode, timeout: j.Timeout})
+	r, err := s.execute(ctx, j, execution{
+		id: ulid.Make().String(), interval: interval, mode: mode, timeout: j.Timeout, least: least, most: most, project: o.project,
+	})
 	done()
 	err = errors.Join(err, s.told(ctx))
 	if err != nil {

@@ -30,6 +30,12 @@ type Config struct {
 	RegistryWait config.Duration `yaml:"registry_wait,omitempty" jsonschema:"description=how long a batch waits for a registry that does not answer (default 5m)"`
 	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
+	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
+}
+
+// Limit throttles a process of the job.
+type Limit struct {
+	RowsPerSecond config.Count `yaml:"rows_per_second,omitempty" jsonschema:"description=records per second, such as 20k (default: no limit)"`
 }
 
 // Commit closes a batch.
@@ -67,6 +73,9 @@ func (c Config) Validate() []config.Invalid {
 	}
 	if c.Commit.Age != 0 && time.Duration(c.Commit.Age) < 100*time.Millisecond {
 		say("commit.age", "expected at least 100ms: each commit is a new version of the table's metadata")
+	}
+	if c.Limit.RowsPerSecond < 0 {
+		say("limit.rows_per_second", "expected a positive number of records per second")
 	}
 	if c.Workers < 0 || c.Workers > 64 {
 		say("workers", "expected 1 to 64, got %d", c.Workers)

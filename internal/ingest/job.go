@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/time/rate"
 
 	"weir/internal/avro"
 	"weir/internal/cli"
@@ -32,6 +33,8 @@ type Job struct {
 	source *topic.Source
 	sink   *sink
 	parts  Parts
+	pace   *rate.Limiter // nil: no limit
+	meter  meter
 }
 
 // New connects a job and makes its table where there is none. It fails at once where the broker does not answer.
@@ -41,6 +44,9 @@ func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
 		return nil, err
 	}
 	j := &Job{name: name, cfg: c, parts: p, source: src}
+	if n := int(c.Limit.RowsPerSecond); n > 0 {
+		j.pace = rate.NewLimiter(rate.Limit(n), max(1, n/10))
+	}
 	if err := j.connect(ctx); err != nil {
 		src.Close()
 		return nil, err
@@ -57,7 +63,7 @@ func (j *Job) connect(ctx context.Context) error {
 	if most == 0 {
 		most = 10_000
 	}
-	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, most: most}
+	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, most: most, meter: &j.meter}
 	return nil
 }
 
@@ -130,7 +136,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 	if err != nil {
 		return err
 	}
-	return d.run(ctx, in, emit)
+	return d.run(ctx, j.paced(ctx, in), emit)
 }
 
 // observe tells lag tools how far the table is. The group's offsets decide nothing, so an error here is no error of the job.

@@ -26,7 +26,8 @@ type sink struct {
 	job   string
 	lake  *lake.Lake
 	table *lake.Table
-	most  int64 // refused records of one part
+	most  int64  // refused records of one part
+	meter *meter // nil: nobody looks
 }
 
 // staged is the sink's share of minibatch.Staged.
@@ -134,6 +135,10 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 }
 
 func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) (minibatch.Receipt, error) {
+	if s.meter != nil {
+		s.meter.blocked.start()
+		defer s.meter.blocked.stop()
+	}
 	if err := s.starts(ctx, b); err != nil {
 		return minibatch.Receipt{}, moved(err)
 	}

@@ -52,6 +52,18 @@ type Source struct {
 	readers  map[int]*reader
 	planned  time.Time // when the last plan was made: whatever lies beyond it has waited since then at most
 	rowBytes float64   // mean message size so far, for the limit in bytes
+	only     map[int32]bool
+}
+
+// Only narrows the source to some partitions; nil: all. Not while it is being read.
+func (s *Source) Only(partitions []int32) {
+	s.only = nil
+	if partitions != nil {
+		s.only = map[int32]bool{}
+	}
+	for _, p := range partitions {
+		s.only[p] = true
+	}
 }
 
 // Open connects to a topic. It fails at once where no broker answers, or where there is no such topic (kafka.ErrNoTopic).
@@ -137,6 +149,9 @@ func (s *Source) span(ctx context.Context, at Offsets) (from, ends map[int32]int
 	}
 	if ends, err = kafka.Ends(ctx, s.admin, s.topic); err != nil {
 		return nil, nil, err
+	}
+	if s.only != nil {
+		maps.DeleteFunc(ends, func(p int32, _ int64) bool { return !s.only[p] })
 	}
 	from = map[int32]int64{}
 	for p, end := range ends {

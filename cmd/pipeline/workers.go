@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/cli"
+	"weir/internal/control"
+	"weir/internal/ingest"
+	"weir/internal/job"
+	"weir/internal/lake"
+	"weir/internal/outcome"
+	"weir/internal/quarantine"
+	"weir/internal/scale"
+	"weir/internal/show"
+	"weir/internal/topic"
+	"weir/internal/workers"
+	"weir/minibatch"
+)
+
+// workerRange reads --workers: 3 or 1..8.
+func workerRange(text string) (least, most int, err error) {
+	bad := cli.Usage(fmt.Errorf("--workers: expected a number such as 3 or a range such as 1..8, from 1 to 64, got %q", text), "")
+	a, b, ranged := strings.Cut(text, "..")
+	if !ranged {
+		b = a
+	}
+	least, err1 := strconv.Atoi(a)
+	most, err2 := strconv.Atoi(b)
+	if err1 != nil || err2 != nil || least < 1 || most > 64 || least > most {
+		return 0, 0, bad
+	}
+	return least, most, nil
+}
+
+// workerCommand is a worker process of `pipeline run JOB --workers`: it is told over stdin what to read.
+func workerCommand(app *cli.App) *cobra.Command {
+	var project string
+	c := &cobra.Command{
+		Use: "worker JOB", Short: "a worker of pipeline run --workers", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			ctx := c.Context()
+			s, err := openSite(ctx, app, project)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			j, err := job.Find(s.project.JobsDir(), args[0], kinds)
+			if err != nil {
+				return err
+			}
+			if err := s.connect(ctx); err != nil {
+				return err
+			}
+			cfg, ok := j.Spec.(*ingest.Config)
+			if !ok {
+				return fmt.Errorf("job %s is no ingest", j.Name)
+			}
+			in, err := ingest.New(ctx, j.Name, *cfg, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			run := func(ctx context.Context, partitions []int32) error {
+				in.Only(partitions)
+				_, err := in.Run(ctx, minibatch.Daemon, func(e minibatch.Event) {
+					if e.Kind == minibatch.Committed {
+						_ = s.ledger.Readable(context.WithoutCancel(ctx), cfg.Table, e.Receipt.Snapshot, e.Receipt.At)
+					}
+				})
+				return err
+			}
+			return workers.Serve(ctx, app.Stdin, app.Stdout, run, func() workers.Work {
+				w := in.Work()
+				return workers.Work{Rows: w.Rows, Commits: w.Commits, Busy: w.Busy, Blocked: w.Blocked}
+			})
+		},
+	}
+	c.Flags().StringVar(&project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
+	return c
+}
+
+// supervise runs an ingest with worker processes instead of in this one.
+func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *ingest.Job, w *show.Stream, x execution) error {
+	start, err := in.Position(ctx)
+	if err != nil {
+		return err
+	}
+	lag, err := in.Lag(ctx, start)
+	if err != nil {
+		return err
+	}
+	if len(lag) < x.least {
+		return cli.Usage(fmt.Errorf("--workers: topic %s has %d partitions, too few for %d workers", c.Topic, len(lag), x.least), "ask for fewer workers, or add partitions")
+	}
+	if c.Start == "latest" && start.IsZero() {
+		return cli.Usage(fmt.Errorf("job %s starts at the latest record and has no cursor yet: only one process can set it", j.Name),
+			"run it once without --workers, or with `start: earliest`")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	age := time.Duration(c.Commit.Age)
+	if age == 0 {
+		age = 10 * time.Second
+	}
+	l := &lookout{in: in, tell: func(at minibatch.Cursor) { w.Event(minibatch.Event{Kind: minibatch.Recovered, Position: at}) }}
+	sup := workers.Supervisor{
+		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Capacity: float64(c.Limit.RowsPerSecond)},
+		Command: func() *exec.Cmd {
+			cmd := exec.Command(self, "worker", j.Name, "--home", s.app.Home, "--project", x.project)
+			cmd.Stderr = s.app.Stderr
+			return cmd
+		},
+		Look: l.look, Drain: x.mode == minibatch.Drain,
+		Tell: s.tellWorkers(j.Name),
+	}
+	return sup.Run(ctx)
+}
+
+// tellWorkers shows how many workers there are, and says each change with its reason.
+func (s *site) tellWorkers(name string) func(scale.Decision, []workers.Row) {
+	said := scale.None
+	return func(d scale.Decision, rows []workers.Row) {
+		if d.Step || d.Verdict != said {
+			said = d.Verdict
+			s.hub.Event("workers", name+": "+d.Reason)
+		}
+		for _, x := range d.Stop {
+			s.hub.Event("warn", fmt.Sprintf("%s: %s", name, x.Reason))
+		}
+		s.hub.Update(func(sn *control.Snapshot) {
+			for i := range sn.Streams {
+				if sn.Streams[i].Job == name {
+					sn.Streams[i].Workers = len(rows)
+				}
+			}
+		})
+	}
+}
+
+// rowsOf counts a table's rows, 0 where it is not there yet.
+func (s *site) rowsOf(ctx context.Context, table string) (n int64, err error) {
+	t, err := s.lake.Table(ctx, table)
+	if errors.Is(err, lake.ErrNoTable) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	p, err := t.Plan(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range p.Files {
+		n += f.Rows
+	}
+	return n, nil
+}
+
+// superviseAndCount is supervise with what came into the tables meanwhile: killed workers cannot tell what they did.
+func (s *site) superviseAndCount(ctx context.Context, j job.Job, c ingest.Config, in *ingest.Job, w *show.Stream, x execution) (t told, err error) {
+	refused := quarantine.Table(c.Table)
+	t = told{inputs: []outcome.Dataset{{Namespace: "kafka", Name: c.Topic}}, outputs: []outcome.Dataset{{Name: c.Table}}}
+	rows, err := s.rowsOf(ctx, c.Table)
+	if err != nil {
+		return t, err
+	}
+	bad, err := s.rowsOf(ctx, refused)
+	if err != nil {
+		return t, err
+	}
+	err = s.supervise(ctx, j, c, in, w, x)
+	ctx = context.WithoutCancel(ctx)
+	now, err1 := s.rowsOf(ctx, c.Table)
+	nowBad, err2 := s.rowsOf(ctx, refused)
+	t.rowsOut, t.rejected = now-rows, nowBad-bad
+	t.rowsIn = t.rowsOut + t.rejected
+	t.inputs[0].Rows, t.outputs[0].Rows = t.rowsIn, t.rowsOut
+	return t, errors.Join(err, err1, err2)
+}
+
+// lookout measures what arrives in each partition, and how long it has waited for the table.
+type lookout struct {
+	in   *ingest.Job
+	tell func(minibatch.Cursor)
+	last time.Time
+	seen map[int32][]sight
+}
+
+type sight struct {
+	at  time.Time
+	end int64
+}
+
+func (l *lookout) look(ctx context.Context) ([]scale.Partition, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	at, err := l.in.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lag, err := l.in.Lag(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	l.tell(at)
+	now := time.Now()
+	first := l.seen == nil
+	if first {
+		l.seen = map[int32][]sight{}
+	}
+	out := make([]scale.Partition, len(lag))
+	for i, p := range lag {
+		out[i] = l.partition(p, now, first)
+	}
+	l.last = now
+	return out, nil
+}
+
+func (l *lookout) partition(p topic.Lag, now time.Time, first bool) scale.Partition {
+	out := scale.Partition{ID: p.Partition, Backlog: float64(p.End - p.Next)}
+	seen := l.seen[p.Partition]
+	if !first && len(seen) > 0 {
+		out.Arrival = float64(p.End-seen[len(seen)-1].end) / now.Sub(l.last).Seconds()
+	}
+	seen = append(seen, sight{now, p.End})
+	for len(seen) > 1 && seen[1].end <= p.Next {
+		seen = seen[1:]
+	}
+	seen = seen[max(0, len(seen)-2000):]
+	l.seen[p.Partition] = seen
+	if out.Backlog > 0 { // it came after the newest end that the table has reached
+		out.Age = now.Sub(seen[0].at)
+	}
+	return out
+}
