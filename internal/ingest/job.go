@@ -141,6 +141,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 
 // observe tells lag tools how far the table is. The group's offsets decide nothing, so an error here is no error of the job.
 func (j *Job) observe(ctx context.Context, e minibatch.Event, then func(minibatch.Event)) {
+	j.meter.event(e.Kind)
 	if e.Kind == minibatch.Committed {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		_ = j.source.Tell(ctx, "weir-"+j.name, e.Batch.To)

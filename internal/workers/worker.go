@@ -114,12 +114,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, run func(ctx contex
 		case <-tick.C:
 			t.tell()
 		case <-ctx.Done():
-			leave = true
 			if running == nil {
 				return nil
 			}
-			<-running
-			return nil
+			return <-running
 		}
 	}
 }
