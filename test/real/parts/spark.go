@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,7 +29,7 @@ func SparkSubmit(t testing.TB, file string, env map[string]string, args ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return withoutWarnings(out)
 }
 
 // SparkThrift starts a Spark Thrift Server for the test over a table catalog of ours, with auth NOSASL or NONE, and gives its
@@ -53,4 +54,12 @@ func SparkSubmitCommand(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// withoutWarnings drops what Spark's logging says of the JVM on stdout, before the script has begun.
+func withoutWarnings(out string) string {
+	for strings.HasPrefix(out, "WARNING: ") {
+		_, out, _ = strings.Cut(out, "\n")
+	}
+	return out
 }
