@@ -87,6 +87,7 @@ var only = map[string][]string{
 	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule"},
 	"internal/storage":  {"internal/config"},
 	"internal/airflow":  {},
+	"internal/spark":    {"internal/cli"},
 	"examples":          {"minibatch"},
 	"internal/topic":    {"internal/cli", "internal/kafka", "minibatch"},
 	"internal/etl":      {"internal/config", "internal/cli", "internal/engine", "internal/lake", "internal/quarantine", "minibatch"},

@@ -127,7 +127,7 @@ def report(spark, job):
         args.update(interval_start=when(span["start"]), interval_end=when(span["end"]))
     spark.sql("use weir")
     sources, rows_in = {}, 0
-    for name in r["sources"]:
+    for name in r["sources"] or []:
         line, _ = Table(spark, job["name"], name).ancestors()
         sources[name] = line[0].snapshot_id if line else 0
         rows_in += int(line[0].summary.get("total-records", 0)) if line else 0

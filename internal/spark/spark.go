@@ -125,6 +125,7 @@ func Submit(ctx context.Context, submit, dir string, j Job, s Secrets) (Result, 
 	c.WaitDelay = stopTime
 	err = c.Run()
 	log := filepath.Join(dir, "log")
+	errs.Write(out.Bytes()) // spark-submit sends all that the driver says to stdout, its errors too
 	if werr := os.WriteFile(log, errs.Bytes(), 0o600); werr != nil {
 		return Result{}, errors.Join(err, werr)
 	}
