@@ -33,7 +33,6 @@ type DAG struct {
 	Project  string
 	Home     string
 	Program  string // pipeline, or the path of it on the workers
-	To       string // local, emr, emr-serverless
 	Tasks    []Task
 }
 
@@ -77,9 +76,6 @@ func list(words []string) string {
 // command is the line that a task runs, up to its data interval.
 func command(d DAG, t Task) (string, error) {
 	words := []string{d.Program, "run", t.Job}
-	if d.To != "local" {
-		words = []string{d.Program, "submit", t.Job, "--to", d.To, "--follow"}
-	}
 	if t.Kind == "ingest" {
 		words = append(words, "--until-caught-up")
 	}

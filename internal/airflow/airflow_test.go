@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func bank() DAG {
 	return DAG{
 		ID: "weir_bank", Cron: "0 6 * * *", Timezone: "Europe/Berlin", Start: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
-		Project: "/srv/weir/it's here", Home: "/srv/weir/home", Program: "pipeline", To: "local",
+		Project: "/srv/weir/it's here", Home: "/srv/weir/home", Program: "pipeline",
 		Tasks: []Task{
 			{Job: "totals", Kind: "report", Title: `Daily "totals" of € accounts`, Unit: "finance", Owner: "data-team", After: []string{"transactions"}, Retries: 3, RetryDelay: time.Minute, Timeout: 2 * time.Hour},
 			{Job: "transactions", Kind: "ingest", Unit: "payments", Retries: 2, RetryDelay: 90 * time.Second},
@@ -33,9 +33,9 @@ func written(t *testing.T, d DAG) string {
 }
 
 func TestTheFileThatPeopleRead(t *testing.T) {
-	emr := bank()
-	emr.To, emr.Cron, emr.CatchUp = "emr-serverless", "@daily", true
-	for name, d := range map[string]DAG{"local": bank(), "emr": emr} {
+	daily := bank()
+	daily.Cron, daily.CatchUp = "@daily", true
+	for name, d := range map[string]DAG{"local": bank(), "daily": daily} {
 		got, file := written(t, d), filepath.Join("testdata", name+".py")
 		if *update {
 			if err := os.WriteFile(file, []byte(got), 0o600); err != nil {

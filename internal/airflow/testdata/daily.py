@@ -37,7 +37,7 @@ with DAG(
 ) as dag:
     run_transactions = BashOperator(
         task_id="transactions",
-        bash_command="pipeline submit transactions --to emr-serverless --follow --until-caught-up --home /srv/weir/home --project '/srv/weir/it'\\''s here' --json --interval " + INTERVAL,
+        bash_command="pipeline run transactions --until-caught-up --home /srv/weir/home --project '/srv/weir/it'\\''s here' --json --interval " + INTERVAL,
         append_env=True,
         retries=2,
         retry_delay=timedelta(seconds=90),
@@ -46,7 +46,7 @@ with DAG(
 
     run_totals = BashOperator(
         task_id="totals",
-        bash_command="pipeline submit totals --to emr-serverless --follow --home /srv/weir/home --project '/srv/weir/it'\\''s here' --json --interval " + INTERVAL,
+        bash_command="pipeline run totals --home /srv/weir/home --project '/srv/weir/it'\\''s here' --json --interval " + INTERVAL,
         append_env=True,
         owner="data-team",
         retries=3,
