@@ -4,7 +4,10 @@ package real
 
 import (
 	"database/sql"
+	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -57,6 +60,7 @@ func TestTPCH(t *testing.T) {
 		}
 	}
 	t.Logf("eight tables loaded in %v", time.Since(began).Round(time.Millisecond))
+	b.sameAsTSV(files)
 	address := parts.SparkThrift(t, "jdbc:sqlite:"+catalog, warehouse, "NOSASL")
 	b.write("weir.yaml", fmt.Sprintf("apiVersion: weir/v1\nkind: Weir\nhive: {address: %q, auth: NOSASL}\n", address))
 	l, err := lake.Open(t.Context(), lake.Config{Catalog: catalog, Warehouse: warehouse})
@@ -99,6 +103,64 @@ func TestTPCH(t *testing.T) {
 	left, err := l.Tables(t.Context())
 	if err != nil || len(left) < 8+44 || slices.ContainsFunc(left, func(n string) bool { return strings.Contains(n, "staging") }) {
 		t.Errorf("tables %v, %v", left, err)
+	}
+}
+
+// sameAsTSV loads the same rows from files with tabs: both tables of each pair must be equal.
+func (b *bench) sameAsTSV(files string) {
+	b.t.Helper()
+	dir := b.t.TempDir()
+	for table := range tpchTables {
+		retype(b.t, filepath.Join(files, table+".csv"), filepath.Join(dir, table+".tsv"))
+		job := strings.NewReplacer("name: "+table+"\n", "name: "+table+"_tsv\n", files, dir, table+".csv", table+".tsv", "table: tpch.", "table: tpch_tsv.", "  mode: replace\n", "  mode: replace\n  format: {delimiter: tab}\n")
+		b.write("jobs/"+table+"_tsv.yaml", job.Replace(tpchLoad(table, files)))
+		if r := b.job(table+"_tsv", 0); r.Rejected != 0 || r.RowsOut == 0 {
+			b.t.Fatalf("%s_tsv: %+v", table, r)
+		}
+		var names []string
+		for _, c := range tpchColumns(table) {
+			names = append(names, c[0])
+		}
+		cols := strings.Join(names, ", ")
+		query := fmt.Sprintf("SELECT (SELECT count(*) FROM (SELECT %[1]s FROM tpch.%[2]s EXCEPT ALL SELECT %[1]s FROM tpch_tsv.%[2]s)) + (SELECT count(*) FROM (SELECT %[1]s FROM tpch_tsv.%[2]s EXCEPT ALL SELECT %[1]s FROM tpch.%[2]s)) AS n", cols, table)
+		var got struct{ Rows [][]float64 }
+		c, out, errs := b.start("pipeline", "sql", query, "--json")
+		b.finish(c, out, errs, &got, 0)
+		if got.Rows[0][0] != 0 {
+			b.t.Errorf("%s: %v rows differ between CSV and TSV", table, got.Rows[0][0])
+		}
+	}
+}
+
+// retype writes a CSV file with tabs.
+func retype(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := csv.NewWriter(out)
+	w.Comma = '\t'
+	for r := csv.NewReader(in); ; {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Flush()
+	if err := errors.Join(w.Error(), out.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 
