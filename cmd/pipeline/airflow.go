@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,10 @@ dependencies. A report comes after the jobs that write the tables which it reads
 
     pipeline airflow transactions daily_totals --cron "0 6 * * *" --timezone Europe/Berlin --out dags/weir_bank.py
 
-Tasks call "pipeline run" on the worker; a task that runs twice for an interval adds nothing.`,
+Tasks call "pipeline run" on the worker, or with --to emr "pipeline submit", which submits to EMR and follows the job: a task that is
+tried again follows the one that still runs there. A task that runs twice for an interval adds nothing.
+
+    pipeline airflow transactions daily_totals --to emr --out dags/weir_bank.py     as EMR steps`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), app, args) },
 	}
@@ -40,7 +44,7 @@ Tasks call "pipeline run" on the worker; a task that runs twice for an interval 
 	f.IntVar(&o.retries, "retries", 3, "how often a failed task is tried again")
 	f.DurationVar(&o.delay, "retry-delay", time.Minute, "wait before the first retry; it doubles")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Hour, "end a task after so long; 0: never")
-	f.StringVar(&o.to, "to", "local", "where jobs run: local, on the worker")
+	f.StringVar(&o.to, "to", toLocal, "where jobs run: local (on the worker), thrift, emr, emr-serverless (see `pipeline submit`)")
 	f.StringVar(&o.program, "program", "pipeline", "the program on the workers")
 	f.StringVar(&o.out, "out", "", "file to write (default: stdout)")
 	f.StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
@@ -55,8 +59,8 @@ type airflowOptions struct {
 }
 
 func (o airflowOptions) run(ctx context.Context, app *cli.App, names []string) error {
-	if o.to != "local" { // what `pipeline submit` can do
-		return cli.Usage(fmt.Errorf("--to: expected local, got %q: jobs on EMR cannot be submitted by this version", o.to), "")
+	if !slices.Contains(submitTargets, o.to) {
+		return cli.Usage(fmt.Errorf("--to: expected %s, got %q", strings.Join(submitTargets, ", "), o.to), "")
 	}
 	if _, err := cron.ParseStandard(o.cron); err != nil {
 		return cli.Usage(fmt.Errorf("--cron: expected five fields such as \"0 6 * * *\", got %q: %w", o.cron, err), "")
@@ -97,7 +101,7 @@ func (o airflowOptions) dag(ctx context.Context, p *project.Project, jobs []job.
 		return airflow.DAG{}, err
 	}
 	d := airflow.DAG{
-		ID: o.id, Cron: o.cron, Timezone: o.zone, Start: time.Now().UTC(), CatchUp: o.catchUp, Project: dir, Home: p.Home, Program: o.program,
+		ID: o.id, Cron: o.cron, Timezone: o.zone, Start: time.Now().UTC(), CatchUp: o.catchUp, Project: dir, Home: p.Home, Program: o.program, To: o.to,
 	}
 	if d.ID == "" {
 		d.ID = "weir_" + jobs[0].Name

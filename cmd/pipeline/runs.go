@@ -136,6 +136,9 @@ func showRunCommand(app *cli.App) *cobra.Command {
 				if r.Outcome != nil && r.Outcome.Todo != "" {
 					fmt.Fprintf(&b, "  next      %s\n", r.Outcome.Todo)
 				}
+				if r.Remote != "" {
+					fmt.Fprintf(&b, "  on        %s\n", r.Remote)
+				}
 				for _, t := range tries {
 					fmt.Fprintf(&b, "  attempt %d  %-9s %s  by %s  %s\n", t.Attempt, t.State, t.Started.Local().Format("2006-01-02 15:04:05"), t.Owner, t.Cause)
 				}
@@ -154,6 +157,9 @@ committed stays. "pipeline rerun RUN" makes it again.`,
 			return withLedger(c.Context(), app, func(l *ledger.Ledger) error {
 				if err := l.Cancel(c.Context(), args[0]); err != nil {
 					return noRun(args[0], err)
+				}
+				if r, err := l.Get(c.Context(), args[0]); err == nil && unfollowed(r) {
+					return cancelElsewhere(c.Context(), app, r)
 				}
 				for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 					r, err := l.Get(c.Context(), args[0])
@@ -175,6 +181,28 @@ committed stays. "pipeline rerun RUN" makes it again.`,
 	}
 }
 
+// unfollowed: a service runs it, and no process of this home looks after it.
+func unfollowed(r ledger.Run) bool {
+	return r.Remote != "" && !r.State.Terminal() && (ledger.Gone(r.Owner) || time.Since(r.Heartbeat) > lostAfter/2)
+}
+
+// cancelElsewhere looks after a run until it has ended, which is soon: its end was asked for.
+func cancelElsewhere(ctx context.Context, app *cli.App, r ledger.Run) (err error) {
+	s, err := openSite(ctx, app, ".")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	got, err := s.attach(ctx, r.RunID, false)
+	if err != nil && got.State == "" {
+		return err
+	}
+	if err := s.told(ctx); err != nil {
+		return err
+	}
+	return app.Result(map[string]any{"run": r.RunID, "state": got.State}, fmt.Sprintf("%s is %s\n", r.RunID, got.State))
+}
+
 func rerunCommand(app *cli.App) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
@@ -191,6 +219,10 @@ func rerunCommand(app *cli.App) *cobra.Command {
 			}
 			if !old.State.Terminal() {
 				return cli.Usage(fmt.Errorf("run %s is still running (%s)", old.RunID, old.Owner), "`pipeline cancel "+old.RunID+"` stops it")
+			}
+			if old.Remote != "" {
+				where, _, _ := strings.Cut(old.Remote, " ")
+				return cli.Usage(fmt.Errorf("run %s was made on EMR (%s); rerun makes runs again here", old.RunID, old.Remote), fmt.Sprintf("`pipeline submit %s --to %s` with its data interval makes it again there, as a run of its own", old.Job, where))
 			}
 			j, err := job.Find(s.project.JobsDir(), old.Job, kinds)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/cli"
+	"weir/internal/fake"
 	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/registry"
@@ -44,7 +45,7 @@ func TestStories(t *testing.T) {
 			return cond == "root" && (os.Geteuid() == 0 || os.Getenv("CI") == "true"), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "lastjson": lastJSON, "serve": serve, "produce": produce, "tmpfs": tmpfs,
+			"exits": exits, "lastjson": lastJSON, "serve": serve, "produce": produce, "tmpfs": tmpfs, "emr": serveEMR,
 		},
 	})
 }
@@ -147,4 +148,25 @@ func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("mount: %v", err)
 	}
 	ts.Defer(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// serveEMR starts an EMR at $EMR, which runs what is submitted with the story's own spark-submit; its arguments are how the next
+// calls fail.
+func serveEMR(ts *testscript.TestScript, _ bool, faults []string) {
+	e := fake.NewEMR()
+	submit := ts.MkAbs("spark-submit")
+	e.Run = func(ctx context.Context, args []string) error {
+		c := exec.CommandContext(ctx, "sh", append([]string{submit}, args...)...)
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+		return c.Run()
+	}
+	for _, f := range faults {
+		e.Next(fake.Fault(f))
+	}
+	ts.Defer(e.Close)
+	ts.Setenv("EMR", e.URL())
+	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-central-1"} {
+		ts.Setenv(k, v)
+	}
 }

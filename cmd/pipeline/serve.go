@@ -75,6 +75,7 @@ func serveSchedules(ctx context.Context, app *cli.App, dir string) (err error) {
 	defer done()
 	s.workers.Go(func() { _ = plain.Follow(follow, control.Dial(s.project.Socket()), app.Stderr, 10*time.Second) })
 	s.workers.Go(func() { s.keep(follow, lease, stop) })
+	s.workers.Go(func() { s.adopt(ctx) })
 	for _, j := range jobs {
 		if j.Schedule.Always {
 			s.workers.Go(func() { s.always(ctx, j) })
@@ -274,4 +275,31 @@ func (s *site) skip(ctx context.Context, j job.Job, slot schedule.Slot, why stri
 	o.Cause = outcome.Cause{Code: "run.upstream", Text: "not started: " + why, Retryable: true}
 	o.Todo = "Data team: `pipeline rerun " + r.RunID + "` once " + strings.TrimSuffix(strings.TrimPrefix(why, "job "), ", whose tables it reads, has failed") + " is good"
 	return s.ledger.Finish(ctx, r.RunID, o)
+}
+
+// adopt looks after the runs on EMR that nobody follows, so that their units hear of their end.
+func (s *site) adopt(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		open, err := s.ledger.Open(ctx)
+		if err != nil {
+			s.app.Log.Warn("runs on EMR are not looked after", "error", err)
+		}
+		for _, r := range open {
+			if !unfollowed(r) || s.ledger.Elsewhere(ctx, r.RunID, r.Remote) != nil {
+				continue
+			}
+			s.workers.Go(func() {
+				if _, err := s.attach(ctx, r.RunID, false); err != nil && ctx.Err() == nil {
+					s.app.Log.Warn("run on EMR", "run", r.RunID, "error", err)
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

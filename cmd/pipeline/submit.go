@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/internal/emr"
 	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/kafka"
@@ -29,73 +31,134 @@ func submitCommand(app *cli.App) *cobra.Command {
 	var o submitOptions
 	c := &cobra.Command{
 		Use:   "submit JOB",
-		Short: "run a job on Spark",
-		Long: `submit runs a report or an ingest job on Spark: the same file, the same table, the same cursor as "pipeline run". A stream that
-one of them has begun can go on with the other. An ingest takes what the topic holds now, and ends.
+		Short: "run a job on Spark, here or on EMR",
+		Long: `submit runs a job on Spark: the same file, the same table, the same cursor as "pipeline run". A stream that one of them has
+begun can go on with the other. An ingest takes what the topic holds now, and ends.
 
     pipeline submit transactions --to local                       with spark-submit on this machine
-    pipeline submit daily_totals --to local --for 2026-11-20
-    pipeline submit daily_totals --to local --for 2026-11-20 --dry-run     print the job as Spark would get it, without secrets
+    pipeline submit daily_totals --to thrift --for 2026-11-20     a report through the Spark Thrift Server of weir.yaml
+    pipeline submit daily_totals --to emr-serverless --for 2026-11-20
+    pipeline submit daily_totals --to emr --for 2026-11-20 --dry-run       print job and request, without secrets; start nothing
+    pipeline submit --attach RUN                                  follow a run on EMR again
 
-Spark needs the jars of Iceberg, and for an ingest those of its Kafka and Avro connectors: spark.jars.packages in spark-defaults.conf.
-A message that cannot be decoded stops the job before anything of its batch is written; "pipeline run" keeps it in quarantine.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), app, args[0]) },
+What runs on EMR (the emr block of weir.yaml) goes on when this program ends: Ctrl-C only stops following it, "pipeline cancel RUN"
+ends it. The same job and data interval is not submitted twice: while it runs, submit follows it, also after a crash.
+
+Spark needs the jars of Iceberg, and for an ingest those of its Kafka and Avro connectors: spark.jars.packages in spark-defaults.conf,
+or emr.packages. A message that cannot be decoded stops the job before anything of its batch is written; "pipeline run" keeps it
+in quarantine.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if (len(args) == 0) == (o.attach == "") {
+				return cli.Usage(errors.New("expected the name of a job, or --attach RUN"), "")
+			}
+			return o.run(c.Context(), app, strings.Join(args, ""))
+		},
 	}
-	c.Flags().StringVar(&o.to, "to", "local", "where Spark runs: local")
+	c.Flags().StringVar(&o.to, "to", toLocal, "where the job runs: "+strings.Join(submitTargets, ", "))
 	c.Flags().StringVar(&o.day, "for", "", "data interval: the day DATE (2026-11-20), in UTC")
-	c.Flags().StringVar(&o.submit, "spark-submit", "", "spark-submit to use (default: that of SPARK_HOME or the PATH)")
+	c.Flags().StringVar(&o.span, "interval", "", "data interval: START/END (2026-11-20T06:00:00Z/2026-11-20T07:00:00Z), as schedulers give it")
+	c.MarkFlagsMutuallyExclusive("for", "interval")
+	c.Flags().StringVar(&o.submit, "spark-submit", "", "spark-submit to use with --to local (default: that of SPARK_HOME or the PATH)")
 	c.Flags().BoolVar(&o.dry, "dry-run", false, "print the job as JSON and start nothing")
+	c.Flags().BoolVar(&o.detach, "detach", false, "on EMR: end as soon as the job is submitted")
+	c.Flags().StringVar(&o.attach, "attach", "", "follow this run, which was submitted to EMR before")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
 	return c
 }
 
+const (
+	toLocal  = "local"
+	toThrift = "thrift"
+)
+
+var submitTargets = []string{toLocal, toThrift, emr.Cluster, emr.Serverless}
+
 type submitOptions struct {
-	project, to, day, submit string
-	dry                      bool
+	project, to, day, span, submit, attach string
+	dry, detach                            bool
 }
 
 func (o submitOptions) run(ctx context.Context, app *cli.App, name string) (err error) {
 	interval, err := day(o.day)
+	if err == nil && o.span != "" {
+		interval.Start, interval.End, err = spanOf(o.span)
+	}
 	if err != nil {
 		return err
 	}
-	if o.to != "local" {
-		return cli.Usage(fmt.Errorf("--to: expected local, got %q", o.to), "")
+	if !slices.Contains(submitTargets, o.to) {
+		return cli.Usage(fmt.Errorf("--to: expected %s, got %q", strings.Join(submitTargets, ", "), o.to), "")
 	}
 	s, err := openSite(ctx, app, o.project)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	j, err := job.Find(s.project.JobsDir(), name, kinds)
-	if err != nil {
-		return err
-	}
-	var submit string
-	if !o.dry {
-		if submit, err = spark.Find(o.submit, app.Getenv); err != nil {
+	var r runResult
+	var printed bool
+	switch {
+	case o.attach != "":
+		r, err = s.attach(ctx, o.attach, false)
+	default:
+		var j job.Job
+		if j, err = job.Find(s.project.JobsDir(), name, kinds); err != nil {
 			return err
 		}
+		switch o.to {
+		case toLocal:
+			r, printed, err = o.local(ctx, s, j, interval)
+		case toThrift:
+			r, err = o.thrift(ctx, s, j, interval)
+		default:
+			r, printed, err = o.emr(ctx, s, j, interval)
+		}
 	}
-	id := ulid.Make().String()
-	sj, secrets, err := s.sparkJob(ctx, j, id, interval)
-	if err != nil {
+	if printed {
 		return err
 	}
-	if o.dry {
-		b, err := json.MarshalIndent(sj, "", "  ")
-		if err != nil {
-			return err
-		}
-		return app.Result(sj, string(b)+"\n")
-	}
-	r, err := s.onSpark(ctx, submit, j, sj, secrets, interval)
 	err = errors.Join(err, s.told(ctx))
 	if err != nil {
 		return err
 	}
 	return app.Result(r, r.text())
+}
+
+func (o submitOptions) local(ctx context.Context, s *site, j job.Job, in minibatch.Interval) (r runResult, printed bool, err error) {
+	var submit string
+	if !o.dry {
+		if submit, err = spark.Find(o.submit, s.app.Getenv); err != nil {
+			return r, false, err
+		}
+	}
+	sj, secrets, err := s.sparkJob(ctx, j, ulid.Make().String(), in)
+	if err != nil {
+		return r, false, err
+	}
+	if o.dry {
+		b, err := json.MarshalIndent(sj, "", "  ")
+		if err != nil {
+			return r, true, err
+		}
+		return r, true, s.app.Result(sj, string(b)+"\n")
+	}
+	r, err = s.onSpark(ctx, submit, j, sj, secrets, in)
+	return r, false, err
+}
+
+// thrift runs a report's query on a Spark Thrift Server, whichever engine its file names, and publishes its rows from here.
+func (o submitOptions) thrift(ctx context.Context, s *site, j job.Job, in minibatch.Interval) (runResult, error) {
+	c, ok := j.Spec.(*report.Config)
+	if !ok {
+		return runResult{}, cli.Usage(fmt.Errorf("job %s: a Spark Thrift Server runs reports, this is of kind %s", j.Name, j.Kind), "--to local or emr run it")
+	}
+	there := *c
+	there.Engine = "hive"
+	j.Spec = &there
+	if o.dry {
+		return runResult{}, cli.Usage(errors.New("--dry-run: nothing is made for a Thrift Server but the query itself"), "")
+	}
+	return s.execute(ctx, j, execution{id: ulid.Make().String(), interval: in, timeout: j.Timeout})
 }
 
 // onSpark runs the job with its entry in the ledger, as execute does.

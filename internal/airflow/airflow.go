@@ -33,6 +33,7 @@ type DAG struct {
 	Project  string
 	Home     string
 	Program  string // pipeline, or the path of it on the workers
+	To       string // where jobs run, as `pipeline submit` names it; empty or local: `pipeline run` on the worker
 	Tasks    []Task
 }
 
@@ -76,7 +77,9 @@ func list(words []string) string {
 // command is the line that a task runs, up to its data interval.
 func command(d DAG, t Task) (string, error) {
 	words := []string{d.Program, "run", t.Job}
-	if t.Kind == "ingest" {
+	if d.To != "" && d.To != "local" {
+		words = []string{d.Program, "submit", t.Job, "--to", d.To}
+	} else if t.Kind == "ingest" {
 		words = append(words, "--until-caught-up")
 	}
 	if d.Home != "" {

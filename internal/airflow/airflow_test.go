@@ -35,7 +35,9 @@ func written(t *testing.T, d DAG) string {
 func TestTheFileThatPeopleRead(t *testing.T) {
 	daily := bank()
 	daily.Cron, daily.CatchUp = "@daily", true
-	for name, d := range map[string]DAG{"local": bank(), "daily": daily} {
+	emr := bank()
+	emr.To = "emr"
+	for name, d := range map[string]DAG{"local": bank(), "daily": daily, "emr": emr} {
 		got, file := written(t, d), filepath.Join("testdata", name+".py")
 		if *update {
 			if err := os.WriteFile(file, []byte(got), 0o600); err != nil {

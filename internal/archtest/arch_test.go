@@ -63,7 +63,7 @@ func ours(imports []string) []string {
 var floors = [][]string{
 	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule"},
-	{"internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
+	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome"},
 	{"internal/ledger", "internal/job", "internal/project", "internal/control"},
 	{"minibatch"},
@@ -88,6 +88,7 @@ var only = map[string][]string{
 	"internal/storage":  {"internal/config"},
 	"internal/airflow":  {},
 	"internal/spark":    {"internal/cli"},
+	"internal/emr":      {"internal/config", "internal/cli"},
 	"examples":          {"minibatch"},
 	"internal/topic":    {"internal/cli", "internal/kafka", "minibatch"},
 	"internal/etl":      {"internal/config", "internal/cli", "internal/engine", "internal/lake", "internal/quarantine", "minibatch"},
@@ -99,7 +100,7 @@ var only = map[string][]string{
 	"internal/outcome":  {},
 	"internal/engine":   {"internal/cli"},
 	"internal/ledger":   {"internal/db", "internal/outcome", "internal/cli"},
-	"internal/project":  {"internal/config", "internal/cli", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},
+	"internal/project":  {"internal/config", "internal/cli", "internal/emr", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},
 	"internal/job":      {"internal/config", "internal/cli", "internal/schedule"},
 	"internal/schedule": {"internal/config"},
 }

@@ -6,8 +6,8 @@
 // # Promises
 //
 // Finish stores the state and the outcome that is to be told in one transaction, so that an ended run cannot stay untold.
-// A run whose process died is found by [Ledger.Reap] and told as failed. The ledger never decides what has been processed:
-// only the table knows. Several processes may use it at once.
+// A run whose process died is found by [Ledger.Reap] and told as failed, unless a service runs it: another process can follow
+// that. The ledger never decides what has been processed: only the table knows. Several processes may use it at once.
 package ledger
 
 import (
@@ -101,7 +101,8 @@ type Run struct {
 	Kind        string           `json:"kind,omitempty"`
 	Title       string           `json:"title,omitempty"`
 	Unit        string           `json:"unit,omitempty"`
-	Owner       string           `json:"owner,omitempty"` // the process that runs it, host:pid
+	Owner       string           `json:"owner,omitempty"`  // the process that runs it, host:pid
+	Remote      string           `json:"remote,omitempty"` // the service that runs it, where it is not the owner: Reap leaves it alone
 	Interval    outcome.Interval `json:"interval,omitzero"`
 	Attempt     int              `json:"attempt"` // 1, 2, …
 	MaxAttempts int              `json:"max_attempts,omitempty"`
@@ -167,6 +168,22 @@ func (l *Ledger) Heartbeat(ctx context.Context, runID string) error {
 		return put(ctx, tx, r)
 	})
 	return wrap("heartbeat of run "+runID, err)
+}
+
+// Elsewhere says which service runs it, and that this process follows it now. ErrEnded if it has ended.
+func (l *Ledger) Elsewhere(ctx context.Context, runID, remote string) error {
+	err := l.db.Write(ctx, func(tx *sql.Tx) error {
+		r, err := get(ctx, tx, runID)
+		if err != nil {
+			return err
+		}
+		if r.State.Terminal() {
+			return ErrEnded
+		}
+		r.Remote, r.Owner, r.Heartbeat = remote, owner(), time.Now()
+		return put(ctx, tx, r)
+	})
+	return wrap("place of run "+runID, err)
 }
 
 // Finish ends the run's current attempt with o, fills in what o leaves open and keeps o until it is MarkReported.

@@ -237,3 +237,33 @@ func TestProcessesShareTheLedger(t *testing.T) {
 		t.Errorf("%d outcomes, %d runs, want 60 each", len(told), len(runs))
 	}
 }
+
+// What a service runs goes on when the process that submitted it dies.
+func TestARunElsewhereIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+		defer l.Close()
+		ctx := t.Context()
+		if err := l.Start(ctx, Run{RunID: "here", Job: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Start(ctx, Run{RunID: "there", Job: "a", Remote: "emr"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Elsewhere(ctx, "there", "emr j-1/s-1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		lost, err := l.Reap(ctx, time.Minute)
+		if err != nil || len(lost) != 1 || lost[0].RunID != "here" {
+			t.Errorf("lost %v, %v", lost, err)
+		}
+		open, err := l.Open(ctx)
+		if err != nil || len(open) != 1 || open[0].RunID != "there" || open[0].Remote != "emr j-1/s-1" {
+			t.Errorf("open %v, %v", open, err)
+		}
+		if err := l.Elsewhere(ctx, "here", "emr j-1/s-2"); !errors.Is(err, ErrEnded) {
+			t.Errorf("a run that has ended: %v", err)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"weir/internal/db"
@@ -65,6 +66,11 @@ func (l *Ledger) Runs(ctx context.Context, job string, n int) ([]Run, error) {
 	return docs[Run](ctx, l.db.Read(), "SELECT doc FROM run WHERE job = ? OR ? = '' ORDER BY started DESC, run_id DESC LIMIT ?", job, job, n)
 }
 
+// Open gives the runs that have not ended.
+func (l *Ledger) Open(ctx context.Context) ([]Run, error) {
+	return docs[Run](ctx, l.db.Read(), "SELECT doc FROM run WHERE state = 'running' ORDER BY started")
+}
+
 // Unreported gives the outcomes that nobody has taken over yet, the oldest first.
 func (l *Ledger) Unreported(ctx context.Context) ([]outcome.Outcome, error) {
 	return docs[outcome.Outcome](ctx, l.db.Read(), "SELECT doc FROM outcome WHERE reported = 0 ORDER BY seq")
@@ -90,6 +96,7 @@ func (l *Ledger) Reap(ctx context.Context, silence time.Duration) ([]Run, error)
 		if err != nil {
 			return err
 		}
+		lost = slices.DeleteFunc(lost, func(r Run) bool { return r.Remote != "" })
 		for i, r := range lost {
 			o := r.Telling(outcome.Failed)
 			o.Ended, o.At = r.Heartbeat, now

@@ -16,6 +16,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/emr"
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/registry"
@@ -30,6 +31,7 @@ type Weir struct {
 	Registry   registry.Config `yaml:"registry,omitempty" jsonschema:"description=schema registry"`
 	Lake       Lake            `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
 	Hive       Hive            `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
+	EMR        emr.Config      `yaml:"emr,omitempty" jsonschema:"description=where pipeline submit --to emr and --to emr-serverless run jobs"`
 }
 
 // Lake is the `lake` block.

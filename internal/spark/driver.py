@@ -1,8 +1,9 @@
-"""Runs one job of weir on Spark: driver.py JOB.json
+"""Runs one job of weir on Spark: driver.py JOB.json, a file or the URI of one
 
 The job was checked and resolved by `pipeline submit`. The cursor of what has been processed is read from the destination table and goes
 back into it with the rows, in one commit, in the form that the embedded engine reads: either can go on where the other stopped.
 There is no checkpoint beside the table. The last line on stdout is {"rows_in", "rows_out", "commits"}; exit code 1 with one line on stderr.
+With a URI the same goes to result.json beside it, and the session's settings come from spark-submit.
 """
 
 import hashlib
@@ -294,27 +295,98 @@ def stamp():
 
 
 def secrets():
-    return json.loads(os.environ.get("WEIR_SPARK_SECRETS", "{}"))
+    return SECRETS
 
 
-def main():
-    with open(sys.argv[1], encoding="utf-8") as f:
+def found_secrets(job):
+    """By the environment, or by reference to AWS Secrets Manager: {"conf", "kafka", "registry"}."""
+    if not job.get("secret"):
+        return json.loads(os.environ.get("WEIR_SPARK_SECRETS", "{}"))
+    try:
+        import boto3
+    except ImportError:
+        raise Refused("the job's passwords are in AWS Secrets Manager, and boto3 is not installed to read them")
+    return json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=job["secret"])["SecretString"])
+
+
+SECRETS = {}
+
+
+class Files:
+    """Files by URI, by way of Hadoop."""
+
+    def __init__(self, spark):
+        self.jvm, self.conf = spark._jvm, spark._jsc.hadoopConfiguration()
+
+    def at(self, uri):
+        path = self.jvm.org.apache.hadoop.fs.Path(uri)
+        return path.getFileSystem(self.conf), path
+
+    def read(self, uri):
+        fs, path = self.at(uri)
+        f = fs.open(path)
+        try:
+            return self.jvm.org.apache.commons.io.IOUtils.toString(f, "UTF-8")
+        finally:
+            f.close()
+
+    def write(self, uri, text):
+        fs, path = self.at(uri)
+        f = fs.create(path, True)
+        try:
+            f.write(bytearray(text.encode()))
+        finally:
+            f.close()
+
+
+KINDS = {"report": report, "ingest": ingest}
+
+
+def words(e):
+    """One line; the whole of an error is in Spark's log."""
+    if isinstance(e, Refused):
+        return str(e)
+    return "%s: %s" % (type(e).__name__, (str(e).strip().splitlines() or [""])[0])
+
+
+def run(spark, job):
+    rows_in, rows_out, commits = KINDS[job["kind"]](spark, job)
+    return {"rows_in": rows_in, "rows_out": rows_out, "commits": commits}
+
+
+def here(file):
+    with open(file, encoding="utf-8") as f:
         job = json.load(f)
+    SECRETS.update(found_secrets(job))
     b = SparkSession.builder.appName("weir " + job["name"])
-    for k, v in {**job["conf"], **secrets().get("conf", {})}.items():
+    for k, v in {**job["conf"], **SECRETS.get("conf", {})}.items():
         b = b.config(k, v)
     spark = b.getOrCreate()
     try:
-        rows_in, rows_out, commits = {"report": report, "ingest": ingest}[job["kind"]](spark, job)
+        return run(spark, job)
     finally:
         spark.stop()
-    print(compact({"rows_in": rows_in, "rows_out": rows_out, "commits": commits}))
+
+
+def there(uri):
+    spark = SparkSession.builder.getOrCreate()
+    files, result = Files(spark), uri.rsplit("/", 1)[0] + "/result.json"
+    try:
+        job = json.loads(files.read(uri))
+        SECRETS.update(found_secrets(job))
+        for k, v in SECRETS.get("conf", {}).items():
+            spark.conf.set(k, v)
+        out = run(spark, job)
+        files.write(result, compact(out))
+        return out
+    except Exception as e:
+        files.write(result, compact({"error": words(e)}))
+        raise
+    finally:
+        spark.stop()
 
 
 try:
-    main()
-except Refused as e:
-    sys.exit("weir: %s" % e)
-except Exception as e:  # one line; the whole of it is in Spark's log
-    lines = str(e).strip().splitlines() or [""]
-    sys.exit("weir: %s: %s" % (type(e).__name__, lines[0]))
+    print(compact(there(sys.argv[1]) if "://" in sys.argv[1] else here(sys.argv[1])))
+except Exception as e:
+    sys.exit("weir: " + words(e))

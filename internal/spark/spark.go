@@ -5,7 +5,7 @@
 //
 // # Promises
 //
-// The job's file holds no secret: they reach the driver through its environment. The driver takes the job's position from the
+// The job's file holds no secret: they reach the driver through its environment, or from AWS Secrets Manager. The driver takes the job's position from the
 // destination table and commits rows and cursor together, in the form that internal/lake and internal/topic read, so that a stream
 // can go on with either engine. It refuses what it cannot do as well, before it writes: a table that was rolled back, a cursor of
 // another topic, a message that cannot be decoded.
@@ -42,6 +42,7 @@ type Job struct {
 	Conf   map[string]string `json:"conf"` // of the session: the catalog weir
 	Report *Report           `json:"report,omitempty"`
 	Ingest *Ingest           `json:"ingest,omitempty"`
+	Secret string            `json:"secret,omitempty"` // id in AWS Secrets Manager of what [Secrets] is; empty: it comes by the environment
 }
 
 // Report is a query whose result goes to the job's table.
@@ -147,15 +148,42 @@ func write(dir string, j Job) (file, script string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", "", err
 	}
+	return Stage(j, func(name string, b []byte) (string, error) {
+		path := filepath.Join(dir, name)
+		return path, os.WriteFile(path, b, 0o600)
+	})
+}
+
+// Stage hands what spark-submit needs to whoever puts files: the job's file, the driver's argument, and the driver. put gives the
+// name under which spark-submit finds a file.
+func Stage(j Job, put func(name string, b []byte) (string, error)) (file, script string, err error) {
 	b, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
 		return "", "", err
 	}
-	file, script = filepath.Join(dir, "job.json"), filepath.Join(dir, "driver.py")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
+	if file, err = put("job.json", b); err != nil {
 		return "", "", err
 	}
-	return file, script, os.WriteFile(script, driver, 0o600)
+	script, err = put("driver.py", driver)
+	return file, script, err
+}
+
+// ResultFile is what the driver leaves beside a job's file that it was given by URI.
+const ResultFile = "result.json"
+
+// ParseResult reads a ResultFile: what was done, or what the driver could not do.
+func ParseResult(b []byte) (Result, error) {
+	var r struct {
+		Result
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Result{}, fmt.Errorf("the driver's result: %w", err)
+	}
+	if r.Error != "" {
+		return Result{}, errors.New(r.Error)
+	}
+	return r.Result, nil
 }
 
 // said is the driver's last word, or else the exit code.
