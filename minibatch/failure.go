@@ -38,6 +38,14 @@ func Fatal(err error) error {
 // RetryAfter marks an error that may pass, but not before d.
 func RetryAfter(err error, d time.Duration) error { return &Failure{Err: err, After: d} }
 
+// Poison is what a source yields in place of a record that cannot be decoded: the runner hands it to [Quarantine], with what
+// it held and the reason, and the source goes on. Anywhere else it is an error that no further try can mend.
+func Poison(row any, reason string) error { return &poison{Refused{row, reason}} }
+
+type poison struct{ Refused }
+
+func (p *poison) Error() string { return p.Reason }
+
 // Retry says how long a failing batch is tried again. Errors are worth another try unless they are Fatal, ErrMoved or
 // ErrTooManyRefused. Zero means the default.
 type Retry struct {
@@ -75,7 +83,8 @@ func (r Retry) wait(try int, err error) time.Duration {
 
 func final(err error) bool {
 	var f *Failure
-	return errors.Is(err, ErrMoved) || errors.Is(err, ErrTooManyRefused) || errors.As(err, &f) && f.After < 0
+	var p *poison
+	return errors.As(err, &p) || errors.Is(err, ErrMoved) || errors.Is(err, ErrTooManyRefused) || errors.As(err, &f) && f.After < 0
 }
 
 // A panic in a transform or an adapter is an error of its batch, never of the process.

@@ -261,6 +261,7 @@ func (r *runner[In, Out]) account(in, filtered int64, s Staged) error {
 type counts struct {
 	in, filtered atomic.Int64
 	keeps        bool
+	most         int64 // refused rows, which are in memory until the commit
 
 	mu      sync.Mutex
 	refused []Refused
@@ -285,6 +286,9 @@ func Quarantine(ctx context.Context, row any, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused = append(c.refused, Refused{row, reason})
+	if n := int64(len(c.refused)); n > c.most {
+		return fmt.Errorf("%w: %d in one part, at most %d are allowed; the last one: %s", ErrTooManyRefused, n, c.most, reason)
+	}
 	return nil
 }
 
@@ -292,10 +296,16 @@ var errStopped = errors.New("the sink stopped reading")
 
 func (r *runner[In, Out]) stage(ctx context.Context, p Part, c *counts) (Staged, error) {
 	_, c.keeps = r.job.Sink.(Keeper)
+	c.most = r.skip.MaxRows
 	ctx = context.WithValue(ctx, countsKey{}, c)
 	in := func(yield func(In, error) bool) {
 		for row, err := range r.job.Source.Open(ctx, p) {
-			if err == nil {
+			if bad := (*poison)(nil); errors.As(err, &bad) {
+				c.in.Add(1)
+				if err = Quarantine(ctx, bad.Row, bad.Reason); err == nil {
+					continue
+				}
+			} else if err == nil {
 				c.in.Add(rows(row))
 			}
 			if !yield(row, err) {

@@ -24,10 +24,11 @@ import (
 	"weir/internal/config"
 )
 
-// FS reads, writes and removes files by their full name, such as s3://bucket/path.
+// FS reads, writes, finds and removes files by their full name, such as s3://bucket/path.
 type FS interface {
 	iceio.WriteFileIO
 	iceio.ReadFileIO
+	Lister
 }
 
 // Config is how the storages are reached; without it S3 uses what the AWS tools use.

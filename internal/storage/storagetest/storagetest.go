@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -28,6 +29,8 @@ func Run(t *testing.T, dir string, props map[string]string) {
 	t.Run("any part, by many at once", u.readAt)
 	t.Run("odd names", u.names)
 	t.Run("removed", u.remove)
+	t.Run("found by pattern", u.list)
+	t.Run("read from a byte on", u.openAt)
 	t.Run("opened once", func(t *testing.T) {
 		again, err := storage.Open(t.Context(), storage.Join(dir, "x"), props)
 		if err != nil || again != s {
@@ -177,5 +180,85 @@ func (u *suite) remove(t *testing.T) {
 	}
 	if _, err := u.ReadFile(name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func (u *suite) list(t *testing.T) {
+	for _, n := range []string{"2026/11/a.csv", "2026/11/b.csv", "2026/11/c.json", "2026/12/a.csv", "2026/_temporary/a.csv", "2026/11/.d.csv", "2026/11/e.csv._COPYING_", "top.csv"} {
+		if err := u.WriteFile(u.at("in/"+n), []byte("content of "+n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pattern, want := range map[string]string{
+		"in/2026/11/a.csv":    "2026/11/a.csv",
+		"in/2026/11/*.csv":    "2026/11/a.csv 2026/11/b.csv",
+		"in/2026/1?/a.*":      "2026/11/a.csv 2026/12/a.csv",
+		"in/2026/1[2-9]/*":    "2026/12/a.csv",
+		"in/**/*.csv":         "2026/11/a.csv 2026/11/b.csv 2026/12/a.csv top.csv",
+		"in/**/11/*.csv":      "2026/11/a.csv 2026/11/b.csv",
+		"in/*.csv":            "top.csv",
+		"in/2026/*":           "",
+		"in/2026/_*/a.csv":    "2026/_temporary/a.csv",
+		"in/2026/11/nope.csv": "",
+	} {
+		found, err := u.List(t.Context(), u.at(pattern))
+		var got []string
+		for _, e := range found {
+			_, name, _ := strings.Cut(e.Name, "/in/")
+			got = append(got, name)
+			if d, err := u.Digest(t.Context(), e.Name); err != nil || d == "" || e.Tag != "" && d != e.Tag || e.Size != int64(len("content of "+name)) || e.Time.IsZero() {
+				t.Errorf("%s: %+v, digest %s, %v", name, e, d, err)
+			}
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, %v; want %s", pattern, got, err, want)
+		}
+	}
+	one, err1 := u.Digest(t.Context(), u.at("in/2026/11/a.csv"))
+	two, err2 := u.Digest(t.Context(), u.at("in/2026/11/b.csv"))
+	if err1 != nil || err2 != nil || one == two {
+		t.Errorf("digests: %s, %s, %v, %v", one, two, err1, err2)
+	}
+	if _, err := u.Digest(t.Context(), u.at("in/nope")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("digest of nothing: %v", err)
+	}
+}
+
+func (u *suite) openAt(t *testing.T) {
+	name, want := u.at("from/x.bin"), content(100_000)
+	if err := u.WriteFile(name, want); err != nil {
+		t.Fatal(err)
+	}
+	for _, off := range []int64{0, 1, 70_001, 99_999} {
+		r, err := u.OpenAt(t.Context(), name, off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := u.List(t.Context(), name)
+		e, errE := r.Entry()
+		if err != nil || errE != nil || len(found) != 1 || !e.Same(found[0]) {
+			t.Errorf("what is read: %+v, %v; found: %+v, %v", e, errE, found, err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want[off:]) {
+			t.Errorf("from %d: %d bytes, %v", off, len(got), err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := u.WriteFile(name, want[1:]); err != nil {
+		t.Fatal(err)
+	}
+	r, err := u.OpenAt(t.Context(), name, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	e, err := r.Entry()
+	if err != nil || e.Same(storage.Entry{Size: int64(len(want)), Time: e.Time, Tag: e.Tag}) {
+		t.Errorf("another size is the same file: %+v, %v", e, err)
+	}
+	if r, err := u.OpenAt(t.Context(), u.at("from/nope"), 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, %v", r, err)
 	}
 }
