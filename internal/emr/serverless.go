@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/emrserverless"
 	"github.com/aws/aws-sdk-go-v2/service/emrserverless/types"
+	"github.com/aws/smithy-go"
 )
 
 // serverlessIceberg is where the releases of EMR Serverless have Iceberg (EMR Serverless User Guide, "Using Apache Iceberg").
@@ -65,6 +66,9 @@ func (e *serverless) find(ctx context.Context, s Submission, since time.Time) (H
 	})
 	for pages.HasMorePages() {
 		p, err := pages.NextPage(ctx)
+		if none := smithy.APIError(nil); errors.As(err, &none) && none.ErrorCode() == "ResourceNotFoundException" { // start says what is missing
+			return Handle{}, false, nil
+		}
 		if err != nil {
 			return Handle{}, false, fmt.Errorf("EMR Serverless: %w", err)
 		}

@@ -112,6 +112,13 @@ func S3(t testing.TB) ObjectStore {
 	return ObjectStore{server: s, Endpoint: fmt.Sprintf("http://127.0.0.1:%d", s.port), Key: "weir", Secret: "weirweir"}
 }
 
+// Moto starts an emulator of AWS for the test and gives its endpoint. It keeps what it is told, and runs nothing.
+func Moto(t testing.TB) (endpoint string) {
+	t.Helper()
+	need(t, "moto", "python3")
+	return fmt.Sprintf("http://127.0.0.1:%d", serve(t, "moto", 1).port)
+}
+
 // Scheduler is an Airflow with its scheduler.
 type Scheduler struct{ *server }
 
