@@ -34,7 +34,6 @@ type execution struct {
 	started func(*ingest.Job, *show.Stream)
 	// least and most are the worker processes of an ingest; 0: it runs in this process.
 	least, most int
-	project     string // directory, for worker processes
 }
 
 // told is what a run has to say at its end.
@@ -209,6 +208,9 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 	defer stop()
 	if x.started != nil {
 		x.started(in, w)
+	}
+	if p := c.Processes; x.least == 0 && p.Max > 0 {
+		x.least, x.most = max(1, p.Min), p.Max
 	}
 	if x.least > 0 {
 		t, err := s.superviseAndCount(ctx, j, c, in, w, x)

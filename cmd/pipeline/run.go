@@ -40,7 +40,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 	c.MarkFlagsMutuallyExclusive("for", "interval")
 	c.Flags().BoolVar(&o.drain, "until-caught-up", false, "end when the table has all that the topic has")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
-	c.Flags().StringVar(&o.workers, "workers", "", "read an ingest's topic with so many worker processes: 3, or 1..8 as the load needs (default: in this process)")
+	c.Flags().StringVar(&o.workers, "workers", "", "read an ingest's topic with so many worker processes: 3, or 1..8 as the load needs (default: what processes says in its file, or this process)")
 	c.AddCommand(showRunCommand(app))
 	return c
 }
@@ -92,7 +92,7 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 		mode = minibatch.Drain
 	}
 	r, err := s.execute(ctx, j, execution{
-		id: ulid.Make().String(), interval: interval, mode: mode, timeout: j.Timeout, least: least, most: most, project: o.project,
+		id: ulid.Make().String(), interval: interval, mode: mode, timeout: j.Timeout, least: least, most: most,
 	})
 	done()
 	err = errors.Join(err, s.told(ctx))

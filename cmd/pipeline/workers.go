@@ -115,20 +115,20 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	}
 	l := &lookout{in: in, tell: func(at minibatch.Cursor) { w.Event(minibatch.Event{Kind: minibatch.Recovered, Position: at}) }}
 	sup := workers.Supervisor{
-		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Capacity: float64(c.Limit.RowsPerSecond)},
+		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Keep: time.Duration(c.Processes.Keep), Capacity: float64(c.Limit.RowsPerSecond)},
 		Command: func() *exec.Cmd {
-			cmd := exec.Command(self, "worker", j.Name, "--home", s.app.Home, "--project", x.project)
+			cmd := exec.Command(self, "worker", j.Name, "--home", s.app.Home, "--project", s.project.Dir)
 			cmd.Stderr = s.app.Stderr
 			return cmd
 		},
 		Look: l.look, Drain: x.mode == minibatch.Drain,
-		Tell: s.tellWorkers(j.Name),
+		Tell: s.tellWorkers(j.Name, w),
 	}
 	return sup.Run(ctx)
 }
 
 // tellWorkers shows how many workers there are, and says each change with its reason.
-func (s *site) tellWorkers(name string) func(scale.Decision, []workers.Row) {
+func (s *site) tellWorkers(name string, w *show.Stream) func(scale.Decision, []workers.Row) {
 	said := scale.None
 	return func(d scale.Decision, rows []workers.Row) {
 		if d.Step || d.Verdict != said {
@@ -138,13 +138,13 @@ func (s *site) tellWorkers(name string) func(scale.Decision, []workers.Row) {
 		for _, x := range d.Stop {
 			s.hub.Event("warn", fmt.Sprintf("%s: %s", name, x.Reason))
 		}
-		s.hub.Update(func(sn *control.Snapshot) {
-			for i := range sn.Streams {
-				if sn.Streams[i].Job == name {
-					sn.Streams[i].Workers = len(rows)
-				}
-			}
-		})
+		team := &control.Team{Wanted: d.Wanted, Reason: d.Reason, Verdict: string(d.Verdict)}
+		for _, r := range rows {
+			team.Workers = append(team.Workers, control.Worker{
+				ID: r.ID, PID: r.PID, State: r.State, Partitions: r.Reads, Rows: r.Rows, PerSec: r.Own, Waiting: r.Waiting, Blocked: r.Blocked, Reason: r.Reason,
+			})
+		}
+		w.Team(team)
 	}
 }
 

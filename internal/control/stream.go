@@ -25,8 +25,30 @@ type Stream struct {
 	Partitions    []Partition   `json:"partitions,omitempty"`
 	History       []StreamPoint `json:"history,omitempty"` // the oldest first
 	Workers       int           `json:"workers"`
+	Team          *Team         `json:"team,omitempty"` // of worker processes
 	Error         string        `json:"error,omitempty"`
 	Hint          string        `json:"hint,omitempty"`
+}
+
+// A Team is the worker processes of a stream, and why there are so many.
+type Team struct {
+	Wanted  int      `json:"wanted"`
+	Reason  string   `json:"reason"`
+	Verdict string   `json:"verdict,omitempty"` // what more workers would not help: hot partition, downstream is slow
+	Workers []Worker `json:"workers,omitempty"`
+}
+
+// A Worker is one process of a team.
+type Worker struct {
+	ID         string  `json:"id"`
+	PID        int     `json:"pid"`
+	State      string  `json:"state"` // starting, reading, draining, lost
+	Partitions int     `json:"partitions"`
+	Rows       int64   `json:"rows"`
+	PerSec     float64 `json:"per_s"`   // while it waits for nothing
+	Waiting    float64 `json:"waiting"` // share of time, for input
+	Blocked    float64 `json:"blocked"` // share of time, for storage
+	Reason     string  `json:"reason,omitempty"`
 }
 
 // A Partition of the topic: Position is the first offset not yet in the table, End the first not yet written.

@@ -30,7 +30,15 @@ type Config struct {
 	RegistryWait config.Duration `yaml:"registry_wait,omitempty" jsonschema:"description=how long a batch waits for a registry that does not answer (default 5m)"`
 	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
+	Processes    Processes       `yaml:"processes,omitempty" jsonschema:"description=read the topic with worker processes on this host: as many as the load needs (default: in the process of the run)"`
 	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
+}
+
+// Processes bound the worker processes of the job.
+type Processes struct {
+	Min  int             `yaml:"min,omitempty" jsonschema:"description=at least so many (default 1)"`
+	Max  int             `yaml:"max" jsonschema:"description=at most so many"`
+	Keep config.Duration `yaml:"keep,omitempty" jsonschema:"description=workers stay for so long after they were last wanted (default 10m)"`
 }
 
 // Limit throttles a process of the job.
@@ -76,6 +84,14 @@ func (c Config) Validate() []config.Invalid {
 	}
 	if c.Limit.RowsPerSecond < 0 {
 		say("limit.rows_per_second", "expected a positive number of records per second")
+	}
+	if p := c.Processes; p != (Processes{}) {
+		if p.Max < 1 || p.Max > 64 || p.Min < 0 || p.Min > p.Max {
+			say("processes", "expected {min: 1, max: 8}, from 1 to 64, with min no more than max")
+		}
+		if p.Keep < 0 {
+			say("processes.keep", "expected a positive time")
+		}
 	}
 	if c.Workers < 0 || c.Workers > 64 {
 		say("workers", "expected 1 to 64, got %d", c.Workers)

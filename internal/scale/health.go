@@ -44,7 +44,7 @@ func (h *health) gone(s Signals, c Config) map[string]string {
 }
 
 // check says who has to go. A worker is slow if it is busy and does less than half of what its peers do, three checks in a row.
-func (h *health) check(v *view, c Config, blocked float64) []Stop {
+func (h *health) check(v *view) []Stop {
 	var out []Stop
 	var speeds []float64
 	busy := 0
@@ -58,7 +58,7 @@ func (h *health) check(v *view, c Config, blocked float64) []Stop {
 		if w.State == Ready {
 			busy++
 			if w.Waiting <= 0.9 && len(w.Holds) > 0 {
-				speeds = append(speeds, w.Speed)
+				speeds = append(speeds, w.Own)
 			}
 		}
 	}
@@ -69,9 +69,9 @@ func (h *health) check(v *view, c Config, blocked float64) []Stop {
 		if v.lost[w.ID] != "" || w.State != Ready {
 			continue
 		}
-		peers, ok := peerMedian(speeds, w.Speed)
-		// A worker that mostly waits keeps up; where most are blocked the fault lies downstream.
-		if !ok || w.Waiting > 0.5 || len(w.Holds) == 0 || blocked > 0.5 || w.Speed >= slowShare*peers {
+		peers, ok := peerMedian(speeds, w.Own)
+		// A worker that mostly waits keeps up; how long it waits for storage is not its fault, and not in Own.
+		if !ok || w.Waiting > 0.5 || len(w.Holds) == 0 || w.Own >= slowShare*peers {
 			delete(h.strikes, w.ID)
 			continue
 		}
@@ -113,7 +113,7 @@ func (h *health) slow(w *Worker, peers float64, at time.Time) string {
 		sl.until = at.Add(rest)
 		then = fmt.Sprintf("slow for the %s time here, its slot rests for %s", ordinal(sl.times), minutes(rest))
 	}
-	return fmt.Sprintf("worker %s does %s, its peers do %s: %s", w.ID, perSecond(w.Speed), perSecond(peers), then)
+	return fmt.Sprintf("worker %s does %s, its peers do %s: %s", w.ID, perSecond(w.Own), perSecond(peers), then)
 }
 
 func (h *health) excluded(at time.Time) []string {

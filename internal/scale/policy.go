@@ -38,7 +38,7 @@ func (p *Policy) Decide(s Signals) Decision {
 	}
 	v := look(s, p.health.gone(s, p.cfg))
 	p.demand.see(v, p.cfg)
-	d.Stop = p.health.check(v, p.cfg, p.demand.blocked)
+	d.Stop = p.health.check(v)
 	d.Excluded = p.health.excluded(s.At)
 
 	before := p.n

@@ -41,7 +41,8 @@ type Worker struct {
 
 	Heard    time.Time // last sign of life
 	Progress time.Time // when it last came forward or had nothing to do
-	Speed    float64   // records/s in the time that it did not wait for input
+	Speed    float64   // records/s in the time that it did not wait for input: what it can do
+	Own      float64   // records/s in the time that it waited for nothing: how fast it is itself, compared with its peers
 	Waiting  float64   // share of the time that it waited for input
 	Blocked  float64   // share of the time that it waited for storage or catalog
 }

@@ -192,7 +192,7 @@ func (w *world) tick() Signals {
 	w.most = max(w.most, len(w.workers))
 	for _, k := range w.workers {
 		s.Workers = append(s.Workers, Worker{
-			ID: k.id, Slot: k.slot, State: k.state, Holds: k.holds, Heard: s.At, Progress: epoch.Add(k.progress), Speed: k.speed, Waiting: k.waiting, Blocked: k.blocked,
+			ID: k.id, Slot: k.slot, State: k.state, Holds: k.holds, Heard: s.At, Progress: epoch.Add(k.progress), Speed: k.speed, Own: k.speed / max(0.01, 1-k.blocked), Waiting: k.waiting, Blocked: k.blocked,
 		})
 	}
 	w.workers = deleteIf(w.workers, func(k *simWorker) bool { return k.state == Gone || k.state == Draining && w.at >= k.drains })

@@ -199,6 +199,14 @@ func (w *Stream) End(err error) {
 	w.publish()
 }
 
+// Team shows the worker processes.
+func (w *Stream) Team(t *control.Team) {
+	w.mu.Lock()
+	w.s.Team, w.s.Workers = t, len(t.Workers)
+	w.mu.Unlock()
+	w.publish()
+}
+
 func (w *Stream) publish() {
 	w.mu.Lock()
 	s := w.s

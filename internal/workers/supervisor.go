@@ -38,7 +38,7 @@ type Row struct {
 	State    string // starting, reading, draining, lost
 	Reads    int    // partitions
 	Rows     int64
-	Speed    float64
+	Own      float64 // records/s while it waits for nothing
 	Waiting  float64
 	Blocked  float64
 	Reason   string // why it has to go
@@ -116,6 +116,10 @@ func (s *Supervisor) Run(ctx context.Context) (err error) {
 			}
 			assign = d.Assign
 			if s.Tell != nil {
+				d.Stop = slices.DeleteFunc(d.Stop, func(x scale.Stop) bool { // that one who was told to stop has gone is no news
+					w := s.all[x.Worker]
+					return w == nil || w.gone && !w.stopping.IsZero()
+				})
 				s.Tell(d, s.rows())
 			}
 			for id, w := range s.all {
@@ -215,7 +219,8 @@ func (s *Supervisor) signals() []scale.Worker {
 			continue
 		}
 		k := scale.Worker{
-			ID: w.id, Slot: w.slot, Heard: w.heard, Progress: w.progress, Holds: w.holds(), Speed: w.b.Speed, Waiting: w.b.Waiting, Blocked: w.b.Blocked,
+			ID: w.id, Slot: w.slot, Heard: w.heard, Progress: w.progress, Holds: w.holds(), Speed: w.b.Speed, Own: w.b.Own, Waiting: w.b.Waiting,
+			Blocked: w.b.Blocked,
 		}
 		switch {
 		case w.gone:
@@ -328,7 +333,7 @@ func (s *Supervisor) rows() []Row {
 	var out []Row
 	for _, w := range s.sorted() {
 		r := Row{
-			ID: w.id, Slot: w.slot, PID: w.cmd.Process.Pid, State: "reading", Reads: len(w.granted), Rows: w.b.Rows, Speed: w.b.Speed, Waiting: w.b.Waiting,
+			ID: w.id, Slot: w.slot, PID: w.cmd.Process.Pid, State: "reading", Reads: len(w.granted), Rows: w.b.Rows, Own: w.b.Own, Waiting: w.b.Waiting,
 			Blocked: w.b.Blocked, Reason: w.reason,
 		}
 		switch {

@@ -33,6 +33,7 @@ type beat struct {
 	Rows    int64   `json:"rows"`
 	Commits int64   `json:"commits"`
 	Speed   float64 `json:"speed"`
+	Own     float64 `json:"own"`
 	Waiting float64 `json:"waiting"`
 	Blocked float64 `json:"blocked"`
 	Error   string  `json:"error,omitempty"` // its last words
@@ -44,10 +45,9 @@ type Work struct {
 	Busy, Blocked time.Duration
 }
 
-const (
-	beatEvery = time.Second
-	window    = 10 // beats over which rates are taken
-)
+const window = 10 // beats over which rates are taken
+
+var beatEvery = time.Second // shorter in tests
 
 // Serve is the worker's side: it calls run for the partitions that it is given, and again when they change. run must finish
 // its batch and return when its ctx ends; an error ends the worker. Serve returns when in ends or the order to stop has come.
@@ -149,12 +149,13 @@ func (t *teller) tell() {
 	t.past = t.past[max(0, len(t.past)-window):]
 	first := t.past[0]
 	t.b.Rows, t.b.Commits = s.Rows, s.Commits
-	t.b.Speed, t.b.Waiting, t.b.Blocked = 0, 1, 0
+	t.b.Speed, t.b.Own, t.b.Waiting, t.b.Blocked = 0, 0, 1, 0
 	if len(t.past) > 3 {
-		all, busy := s.at.Sub(first.at).Seconds(), (s.Busy - first.Busy).Seconds()
-		t.b.Waiting, t.b.Blocked = max(0, 1-busy/all), (s.Blocked-first.Blocked).Seconds()/all
-		if busy > 0 {
-			t.b.Speed = float64(s.Rows-first.Rows) / busy
+		all, busy, blocked := s.at.Sub(first.at).Seconds(), (s.Busy - first.Busy).Seconds(), (s.Blocked - first.Blocked).Seconds()
+		t.b.Waiting, t.b.Blocked = max(0, 1-busy/all), blocked/all
+		if rows := float64(s.Rows - first.Rows); busy > 0 {
+			t.b.Speed = rows / busy
+			t.b.Own = rows / max(busy-blocked, busy/100)
 		}
 	}
 	_ = t.out.Encode(t.b) // a supervisor that has gone shows as the end of stdin
