@@ -157,7 +157,7 @@ func (f *following) result(ctx context.Context, st emr.Status) (told, error) {
 		return t, fmt.Errorf("the driver's result: %w", err)
 	default:
 		got, err := spark.ParseResult(b)
-		t.rowsIn, t.rowsOut, t.outputs[0].Rows = got.RowsIn, got.RowsOut, got.RowsOut
+		t.rowsIn, t.rowsOut, t.rejected, t.filtered, t.outputs[0].Rows = got.RowsIn, got.RowsOut, got.Rejected, got.Filtered, got.RowsOut
 		if err != nil {
 			return t, fmt.Errorf("job %s on Spark: %w", f.run.Job, err)
 		}
@@ -177,5 +177,5 @@ func (f *following) end(ctx context.Context, t told, err error) (runResult, erro
 	if o.State == outcome.Failed {
 		f.s.attention("FAILED", job.Job{Name: f.run.Job, Unit: f.run.Unit}, err)
 	}
-	return runResult{Job: f.run.Job, Run: f.run.RunID, State: string(o.State), RowsIn: t.rowsIn, RowsOut: t.rowsOut, Seconds: time.Since(f.began).Seconds()}, err
+	return runResult{Job: f.run.Job, Run: f.run.RunID, State: string(o.State), RowsIn: t.rowsIn, RowsOut: t.rowsOut, Rejected: t.rejected, Seconds: time.Since(f.began).Seconds()}, err
 }

@@ -17,6 +17,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/emr"
+	"weir/internal/etl"
 	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/kafka"
@@ -45,8 +46,8 @@ What runs on EMR (the emr block of weir.yaml) goes on when this program ends: Ct
 ends it. The same job and data interval is not submitted twice: while it runs, submit follows it, also after a crash.
 
 Spark needs the jars of Iceberg, and for an ingest those of its Kafka and Avro connectors: spark.jars.packages in spark-defaults.conf,
-or emr.packages. A message that cannot be decoded stops the job before anything of its batch is written; "pipeline run" keeps it
-in quarantine.`,
+or emr.packages. A message that cannot be decoded, and a line on which an expression fails, stop the job before anything of its batch is
+written; "pipeline run" keeps them in quarantine. Lines that are no records, and values of the wrong type, go to quarantine here too.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if (len(args) == 0) == (o.attach == "") {
@@ -174,10 +175,10 @@ func (s *site) onSpark(ctx context.Context, submit string, j job.Job, sj spark.J
 	s.workers.Go(func() { s.heartbeat(beat, sj.Run, end) })
 	got, err := spark.Submit(ctx, submit, s.project.In(filepath.Join("spark", sj.Run)), sj, secrets)
 	quiet()
-	t := told{rowsIn: got.RowsIn, rowsOut: got.RowsOut, stopped: errors.Is(err, cli.ErrInterrupted), outputs: []outcome.Dataset{{Name: sj.Table, Rows: got.RowsOut}}}
+	t := told{rowsIn: got.RowsIn, rowsOut: got.RowsOut, rejected: got.Rejected, filtered: got.Filtered, stopped: errors.Is(err, cli.ErrInterrupted), outputs: []outcome.Dataset{{Name: sj.Table, Rows: got.RowsOut}}}
 	o := t.outcome(r, err)
 	err = errors.Join(err, s.ledger.Finish(context.WithoutCancel(ctx), sj.Run, o))
-	return runResult{Job: j.Name, Run: sj.Run, State: string(o.State), RowsIn: got.RowsIn, RowsOut: got.RowsOut, Seconds: time.Since(began).Seconds()}, err
+	return runResult{Job: j.Name, Run: sj.Run, State: string(o.State), RowsIn: got.RowsIn, RowsOut: got.RowsOut, Rejected: got.Rejected, Seconds: time.Since(began).Seconds()}, err
 }
 
 // sparkRows is what one commit of an ingest on Spark takes: it is for large batches.
@@ -198,8 +199,11 @@ func (s *site) sparkJob(ctx context.Context, j job.Job, run string, in minibatch
 	case *ingest.Config:
 		out.Table = c.Table
 		out.Ingest, err = s.sparkIngest(ctx, j, *c, &secrets)
+	case *etl.Config:
+		out.Table = c.Table
+		out.ETL, err = s.sparkETL(ctx, j, *c, in)
 	default:
-		err = cli.Usage(fmt.Errorf("job %s: Spark runs jobs of kind report and ingest, this one is of kind %s", j.Name, j.Kind), "`pipeline run "+j.Name+"` runs it here")
+		err = cli.Usage(fmt.Errorf("job %s: Spark does not run jobs of kind %s", j.Name, j.Kind), "`pipeline run "+j.Name+"` runs it here")
 	}
 	return out, secrets, err
 }

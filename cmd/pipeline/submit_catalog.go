@@ -27,6 +27,7 @@ func (s *site) sparkCatalog() (conf, secret map[string]string, err error) {
 		"spark.sql.extensions":                     "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
 		"spark.sql.session.timeZone":               "UTC",
 		"spark.sql.ansi.enabled":                   "true", // as on the newer Spark, and as the embedded engine: an overflow is an error
+		"spark.sql.ansi.doubleQuotedIdentifiers":   "true", // as in the embedded engine
 		"spark.sql.sources.partitionOverwriteMode": "static",
 		at:                "org.apache.iceberg.spark.SparkCatalog",
 		at + ".warehouse": warehouse,

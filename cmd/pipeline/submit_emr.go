@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,6 +96,9 @@ func (s *site) stage(ctx context.Context, dir string, sj spark.Job, sub *submiss
 	if err != nil {
 		return err
 	}
+	if err := carry(fs, dir, sj.ETL); err != nil {
+		return &cli.Error{Err: fmt.Errorf("the files cannot be put to emr.staging: %w", err), Hint: "emr.staging is reached as tables are: see lake.s3"}
+	}
 	file, script, err := spark.Stage(sj, func(name string, b []byte) (string, error) {
 		uri := storage.Join(dir, name)
 		return uri, fs.WriteFile(uri, b)
@@ -116,6 +120,37 @@ func (s *site) stage(ctx context.Context, dir string, sj spark.Job, sub *submiss
 		return err
 	}
 	return disk.WriteFile(path, b)
+}
+
+// carry puts files to where EMR sees them: they lie on this machine.
+func carry(to storage.FS, dir string, e *spark.ETL) error {
+	if e == nil {
+		return nil
+	}
+	for _, d := range e.Deliveries {
+		for i := range d.Files {
+			uri := storage.Join(dir, "files", fmt.Sprintf("%s-%d", d.Day, i), d.Files[i].Name)
+			if err := put(to, uri, d.Files[i].Path); err != nil {
+				return err
+			}
+			d.Files[i].URI = uri
+		}
+	}
+	return nil
+}
+
+func put(to storage.FS, uri, path string) (err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := to.Create(uri)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // running finds the run of a job and data interval that is on EMR now.

@@ -113,6 +113,9 @@ func (c Column) number(t arrow.DataType) func(v *value, s string) (err error) {
 	switch t := t.(type) {
 	case *arrow.Float64Type:
 		return func(v *value, s string) (err error) {
+			if strings.IndexByte(s, '_') >= 0 { // a digit separator of Go's, not of files
+				return c.wrong(strconv.ErrSyntax)
+			}
 			if v.real, err = strconv.ParseFloat(s, 64); err != nil {
 				err = c.wrong(err)
 			}

@@ -39,18 +39,9 @@ func (s source) Plan(_ context.Context, after minibatch.Cursor, _ minibatch.Limi
 	if err != nil {
 		return minibatch.Batch{}, err
 	}
-	all, err := find(s.j.dir, s.j.pattern, s.j.wanted)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return minibatch.Batch{}, minibatch.Fatal(cli.Usage(err, ""))
-	}
+	all, err := s.j.found()
 	if err != nil {
 		return minibatch.Batch{}, err
-	}
-	if len(all) == 0 && s.j.run.Day != "" {
-		return minibatch.Batch{}, minibatch.Fatal(&cli.Error{
-			Err:  fmt.Errorf("no file in %s is %s of %s", s.j.dir, s.j.cfg.Files.Pattern, s.j.run.Day),
-			Hint: "the delivery has not come yet, or files.pattern does not fit its name",
-		})
 	}
 	for _, d := range all {
 		old, known := had.Days[d.Day]
@@ -81,6 +72,21 @@ func (s source) Plan(_ context.Context, after minibatch.Cursor, _ minibatch.Limi
 		return b, nil
 	}
 	return minibatch.Batch{From: after, To: after}, nil
+}
+
+// found are the deliveries that the run is for, loaded or not.
+func (j *Job) found() ([]delivery, error) {
+	all, err := find(j.dir, j.pattern, j.wanted)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, minibatch.Fatal(cli.Usage(err, ""))
+	}
+	if err == nil && len(all) == 0 && j.run.Day != "" {
+		err = minibatch.Fatal(&cli.Error{
+			Err:  fmt.Errorf("no file in %s is %s of %s", j.dir, j.cfg.Files.Pattern, j.run.Day),
+			Hint: "the delivery has not come yet, or files.pattern does not fit its name",
+		})
+	}
+	return all, err
 }
 
 // chunk is some lines of a file: those that are rows, and those that were refused.

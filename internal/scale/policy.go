@@ -111,6 +111,7 @@ func (p *Policy) want(v *view, excluded int) (Verdict, string) {
 		p.trial.to = n
 	case p.n > most:
 		p.n = most
+	case p.demand.age > late && p.trial != nil: // nobody goes while records are late and who came for them may not even read yet
 	default:
 		if m := max(n, p.wanted[0].n); m < p.n && (float64(p.n-m) > stepDown*float64(p.n) || m == p.cfg.Min) {
 			p.n, p.trial = m, nil

@@ -2,17 +2,22 @@
 
 The job was checked and resolved by `pipeline submit`. The cursor of what has been processed is read from the destination table and goes
 back into it with the rows, in one commit, in the form that the embedded engine reads: either can go on where the other stopped.
-There is no checkpoint beside the table. The last line on stdout is {"rows_in", "rows_out", "commits"}; exit code 1 with one line on stderr.
+There is no checkpoint beside the table. The last line on stdout is {"rows_in", "rows_out", "commits", …}; exit code 1 with one line on stderr.
+What is in lines.py stands in front of it: only what is in the script itself goes to the executors.
 With a URI the same goes to result.json beside it, and the session's settings come from spark-submit.
 """
 
+import gzip
 import hashlib
 import json
 import os
+import re
 import sys
+import urllib.parse
 import urllib.request
-from datetime import datetime
+import zlib
 
+from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
@@ -68,8 +73,8 @@ class Table:
         """Is what the property says a part of this history?"""
         return any(s["weir.commit"] == prop["commit"] for s in own) or cut and all(int(s["weir.seq"]) > prop["seq"] for s in own)
 
-    def commit(self, df, at, cursor, replace=False):
-        """Rows and cursor in one commit. Iceberg repeats an append on a moved head, so what it landed on is looked at afterwards."""
+    def commit(self, df, at, cursor, replace=False, only=None):
+        """Rows and cursor in one commit. replace: instead of all rows, or of those of the condition only. Iceberg repeats an append on a moved head, so what it landed on is looked at afterwards."""
         now = self.position()
         if now["commit"] != at["commit"]:
             raise Refused("another worker has moved the cursor of job %s: it is at commit %s, this one started from %s" % (self.job, now["commit"], at["commit"] or "none"))
@@ -81,7 +86,7 @@ class Table:
             line, _ = self.ancestors()
             if line:  # a commit that lands meanwhile fails this one
                 w = w.option("isolation-level", "serializable").option("validate-from-snapshot-id", str(line[0].snapshot_id))
-            w.overwrite(F.lit(True))
+            w.overwrite(F.lit(True) if only is None else only)
         else:
             w.append()
         self.spark.sql("refresh table " + self.name)
@@ -174,6 +179,175 @@ def merged(spans):
         else:
             out.append(dict(s))
     return out
+
+
+# etl: files to table
+
+SPARK_TYPES = {"string": "string", "int": "int", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date", "timestamp": "timestamp_ntz"}
+REFUSED = "reason string, error string, file string, line bigint, column string, raw binary, business_date date, sha256 string"
+KEEP_DAYS = 120
+
+
+def etl(spark, job):
+    e, table = job["etl"], Table(spark, job["name"], job["table"])
+    total = {"rows_in": 0, "rows_out": 0, "rejected": 0, "filtered": 0, "commits": 0}
+    at = table.position()
+    check(spark, e)
+    for d in e["deliveries"]:
+        had = (value_of(at, "files") or {}).get("days", {})
+        days = planned(e, d, had)
+        if days is None:
+            continue
+        at, done = load(spark, job, table, d, at, {"kind": "files", "version": 1, "value": {"days": days}})
+        for k, n in done.items():
+            total[k] += n
+    return total
+
+
+def planned(e, d, had):
+    """What the cursor says after a delivery; None if its content is in the table. The rules are those of internal/etl/source.go."""
+    day, old = d["day"], had.get(d["day"])
+    if old == d["digest"]:
+        return None
+    if e["mode"] == "append" and old and day:
+        raise Refused("the files of %s are others than those that were loaded: with mode: replace a corrected delivery takes the place of its date" % day)
+    if e["mode"] == "append" and not old and len(had) >= KEEP_DAYS and day < min(had):
+        raise Refused("%s is older than the %d dates whose files are remembered: they may be in the table already" % (day, KEEP_DAYS))
+    days = {**had, day: d["digest"]}
+    return {k: days[k] for k in sorted(days)[-KEEP_DAYS:]}
+
+
+def raw_columns(e):
+    return ["`%s` %s" % (c["name"], SPARK_TYPES.get(c["type"], c["type"])) for c in e["columns"]]
+
+
+def check(spark, e):
+    """Expressions that Spark does not take are told before a file is read."""
+    empty = spark.createDataFrame([], ", ".join(raw_columns(e) + ["business_date date", "_source_file string", "_line bigint"]))
+    for path, sql in [("select[%d].sql" % i, s["sql"]) for i, s in enumerate(e["select"])] + ([("where", e["where"])] if e["where"] else []):
+        try:
+            empty.select(F.expr(sql))
+        except Exception as x:
+            raise Refused("%s: Spark does not take this expression: %s" % (path, (str(x).strip().splitlines() or [""])[0]))
+
+
+def opened(f, data):
+    """A file's bytes, unpacked, and a way to see whether they are those that were found."""
+    h = hashlib.sha256()
+
+    class Hashed(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, b):
+            n = data.readinto(b)
+            h.update(memoryview(b)[:n])
+            return n
+
+    raw = io.BufferedReader(Hashed(), 1 << 20)
+
+    def same():
+        while raw.read(1 << 20):
+            pass
+        return h.hexdigest() == f["sha256"]
+
+    return (gzip.GzipFile(fileobj=raw) if f["name"].endswith(".gz") else raw), same
+
+
+def typed(e, d, f, data):
+    """Rows for the frame: the columns, file and line, and what is wrong with those that are refused."""
+    stream, same = opened(f, data)
+    none = (None,) * len(e["columns"])
+    try:
+        for line, raw, row, bad in Loader(e, f["path"]).rows(stream):
+            if bad:
+                yield none + (f["name"], line, (bad[0], bad[2], f["name"], line, bad[1], bytearray(raw), d["day"], f["sha256"]))
+            else:
+                yield row + (f["name"], line, None)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as x:
+        raise BadFile("%s: the gzip file is cut or broken: %s" % (f["path"], x))
+    if not same():
+        raise BadFile("%s: the file changed while it was read" % f["path"])
+
+
+def lines_of(spark, e, d):
+    """One task a file. A file that every executor sees at its path is streamed; others come by way of Hadoop, as a whole."""
+    local = [f for f in d["files"] if f["uri"].startswith("file:")]
+    away = {f["uri"]: f for f in d["files"] if not f["uri"].startswith("file:")}
+    parts = []
+    if local:
+
+        def read(f):
+            with open(urllib.parse.unquote(f["uri"][len("file://"):]), "rb", buffering=0) as data:
+                yield from typed(e, d, f, data)
+
+        parts.append(spark.sparkContext.parallelize(local, len(local)).flatMap(read))
+    if away:
+
+        def unpack(pair):
+            return typed(e, d, away[pair[0]], io.BytesIO(pair[1]))
+
+        parts.append(spark.sparkContext.binaryFiles(",".join(away), len(away)).flatMap(unpack))
+    return parts[0] if len(parts) == 1 else parts[0].union(parts[1])
+
+
+def load(spark, job, table, d, at, cursor):
+    """One delivery: quarantine first, then rows and cursor, as internal/etl/sink.go does."""
+    e, day = job["etl"], d["day"]
+    schema = ", ".join(raw_columns(e) + ["_source_file string", "_line bigint", "__bad struct<%s>" % REFUSED.replace("business_date date", "business_date string").replace(" ", ":").replace(",:", ",")])
+    df = spark.createDataFrame(lines_of(spark, e, d), schema, verifySchema=False).persist(StorageLevel.DISK_ONLY)
+    try:
+        bad = df.where("__bad is not null").select("__bad.*").withColumn("business_date", F.expr("cast(nullif(business_date, '') as date)"))
+        rejected, rows = df.where("__bad is not null").count(), df.where("__bad is null").count()
+        limits(e, rejected, rejected + rows)
+        good = df.where("__bad is null").drop("__bad").withColumn("business_date", F.lit(day or None).cast("date"))
+        if e["where"]:
+            good = good.where(F.expr(e["where"]))
+        want = table.schema()
+        cols = {s["name"]: F.expr(s["sql"]) for s in e["select"]}
+        for c in ["_source_file", "_line"] + ([f.name for f in want if f.name == "business_date"]):
+            cols[c] = F.col(c)
+        good = good.select(*[cols.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in want])
+        quarantine(spark, job, bad, rejected, cursor)
+        at, added = published(spark, table, good, at, cursor, e["mode"], day)
+        return at, {"rows_in": rows + rejected, "rows_out": added, "rejected": rejected, "filtered": rows - added, "commits": 1}
+    finally:
+        df.unpersist()
+
+
+def limits(e, rejected, lines):
+    if rejected > e["max_rows"]:
+        raise Refused("too many rows refused: %d lines, at most %d are kept; nothing of the delivery was committed" % (rejected, e["max_rows"]))
+    if lines >= 10000 and rejected > e["max_share"] * lines:
+        raise Refused("too many rows refused: %d of %d lines; nothing of the delivery was committed" % (rejected, lines))
+
+
+def quarantine(spark, job, bad, n, cursor):
+    if not n:
+        return
+    q = Table(spark, job["name"], job["table"] + "__quarantine")
+    if not q.exists():
+        spark.sql("create table if not exists %s (%s, quarantined_at timestamp) using iceberg tblproperties ('format-version'='2', 'write.parquet.compression-codec'='zstd')" % (q.name, REFUSED.replace("column string", "`column` string")))
+    at = q.position()
+    if at["cursor"] != cursor:  # a try before this one may have come so far
+        q.commit(bad.withColumn("quarantined_at", F.current_timestamp()), at, cursor)
+
+
+def published(spark, table, df, at, cursor, mode, day):
+    if mode == "append":
+        return table.commit(df, at, cursor)
+    if not day:
+        return table.commit(df, at, cursor, replace=True)
+    is_day = F.col("business_date") == F.lit(day).cast("date")
+    try:
+        return table.commit(df, at, cursor, replace=True, only=is_day)
+    except Exception as x:
+        if "some, but not all" not in str(x):
+            raise
+    # Files that hold other dates as well are written anew.
+    rest = spark.table(table.name).where(~F.coalesce(is_day, F.lit(False)))
+    n = df.count()
+    return table.commit(df.unionByName(rest), at, cursor, replace=True)[0], n
 
 
 # ingest: Kafka Avro to table
@@ -339,19 +513,26 @@ class Files:
             f.close()
 
 
-KINDS = {"report": report, "ingest": ingest}
+KINDS = {"report": report, "etl": etl, "ingest": ingest}
 
 
 def words(e):
     """One line; the whole of an error is in Spark's log."""
     if isinstance(e, Refused):
         return str(e)
+    text = str(e)
+    for line in text.splitlines():  # from an executor, in a traceback
+        if "BadFile: " in line:
+            return line.partition("BadFile: ")[2]
+    told = re.search(r"\[[A-Z_]+(\.[A-Z_]+)*\] [^\n]+", text)  # Spark's class of an error and its words
+    if told:
+        return told[0]
     return "%s: %s" % (type(e).__name__, (str(e).strip().splitlines() or [""])[0])
 
 
 def run(spark, job):
-    rows_in, rows_out, commits = KINDS[job["kind"]](spark, job)
-    return {"rows_in": rows_in, "rows_out": rows_out, "commits": commits}
+    out = KINDS[job["kind"]](spark, job)
+    return out if isinstance(out, dict) else dict(zip(("rows_in", "rows_out", "commits"), out))
 
 
 def here(file):

@@ -24,24 +24,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"weir/internal/cli"
 )
 
-//go:embed driver.py
-var driver []byte
+var (
+	//go:embed lines.py
+	lines []byte
+	//go:embed driver.py
+	verbs []byte
+
+	// driver is one script: what stands in the script itself goes to the executors without further files.
+	driver = slices.Concat(lines, []byte("\n\n"), verbs)
+)
 
 // A Job is what the driver reads.
 type Job struct {
 	Name   string            `json:"name"`
 	Run    string            `json:"run"`
-	Kind   string            `json:"kind"` // report or ingest
+	Kind   string            `json:"kind"` // report, etl or ingest
 	Table  string            `json:"table"`
 	Conf   map[string]string `json:"conf"` // of the session: the catalog weir
 	Report *Report           `json:"report,omitempty"`
 	Ingest *Ingest           `json:"ingest,omitempty"`
+	ETL    *ETL              `json:"etl,omitempty"`
 	Secret string            `json:"secret,omitempty"` // id in AWS Secrets Manager of what [Secrets] is; empty: it comes by the environment
 }
 
@@ -72,6 +81,59 @@ type Ingest struct {
 	SchemaID int               `json:"schema_id"` // of what the table's columns are read as
 }
 
+// ETL is files that go to the job's table.
+type ETL struct {
+	Deliveries []Delivery `json:"deliveries"` // those of the table's cursor are left out by the driver
+	Format     Format     `json:"format"`
+	Columns    []Column   `json:"columns"`
+	Select     []Select   `json:"select"`
+	Where      string     `json:"where"`
+	Mode       string     `json:"mode"` // replace or append
+	MaxRows    int64      `json:"max_rows"`
+	MaxShare   float64    `json:"max_share"`
+}
+
+// Delivery is the files of one business date.
+type Delivery struct {
+	Day    string `json:"day"` // 2026-11-20, or empty
+	Digest string `json:"digest"`
+	Files  []File `json:"files"`
+}
+
+// File is read at its URI and named by its path.
+type File struct {
+	URI    string `json:"uri"`
+	Path   string `json:"path"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Format is how lines are written, with nothing left to a default.
+type Format struct {
+	Delimiter string   `json:"delimiter"`
+	Quote     string   `json:"quote"` // empty: none
+	Comment   string   `json:"comment"`
+	Header    bool     `json:"header"`
+	Latin1    bool     `json:"latin1"`
+	Null      []string `json:"null"`
+	MaxField  int64    `json:"max_field"`
+}
+
+// Column of a file.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Format   string `json:"format,omitempty"`
+	Source   string `json:"source,omitempty"`
+	Required bool   `json:"required,omitempty"`
+}
+
+// Select is a column of the table.
+type Select struct {
+	Name string `json:"name"`
+	SQL  string `json:"sql"`
+}
+
 // Secrets are what the driver gets through its environment.
 type Secrets struct {
 	Conf     map[string]string `json:"conf,omitempty"`
@@ -86,6 +148,9 @@ type Result struct {
 	RowsIn  int64 `json:"rows_in"`
 	RowsOut int64 `json:"rows_out"`
 	Commits int   `json:"commits"`
+
+	Rejected int64 `json:"rejected,omitempty"`
+	Filtered int64 `json:"filtered,omitempty"`
 }
 
 // Find gives the spark-submit to use: the one that is named, or else that of SPARK_HOME or the PATH.

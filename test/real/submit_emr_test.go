@@ -65,15 +65,17 @@ emr:
   serverless: {application: 00f1r2s3t4u5v6w7, role: "arn:aws:iam::111122223333:role/weir"}
   cluster: {id: j-1A2B3C4D5E6F7}
 `, e.URL(), t.TempDir()))
-	b.write("jobs/orders.yaml", `apiVersion: weir/v1
+	for _, name := range []string{"orders", "carried"} {
+		b.write("jobs/"+name+".yaml", fmt.Sprintf(`apiVersion: weir/v1
 kind: Job
-name: orders
+name: %s
 etl:
   files: {dir: ../in, pattern: "orders_{date}.csv"}
   columns: [{name: id, type: bigint}, {name: part, type: int}]
-  table: shop.orders
+  table: shop.%[1]s
   mode: replace
-`)
+`, name))
+	}
 	var lines strings.Builder
 	lines.WriteString("id,part\n")
 	for i := range 10_000 {
@@ -119,15 +121,21 @@ report: {query: "SELECT part, CAST(count(*) AS BIGINT) AS n, CAST(sum(id) AS BIG
 		t.Errorf("EMR's rows\n%s\ndiffer from Go's\n%s", there, here)
 	}
 
+	// Files are carried to where EMR sees them.
+	do(0, "submit", "carried", "--to", "emr", "--for", "2026-11-20")
+	if files := rows("orders"); rows("carried") != files || r.RowsOut != 10_000 {
+		t.Errorf("the files were loaded differently: %+v", r)
+	}
+
 	// The follower dies; the same command follows the run that goes on, and reaches the end of it.
 	do(0, "run", "here", "--for", "2026-11-21")
 	e.Next(fake.Accept500)
 	follower, _, errs := b.start("pipeline", "submit", "there", "--to", "emr", "--for", "2026-11-21", "--json")
-	until(t, func() bool { return len(e.Runs()) == 2 && e.Runs()[1].State == "RUNNING" }, errs)
+	until(t, func() bool { return len(e.Runs()) == 3 && e.Runs()[2].State == "RUNNING" }, errs)
 	_ = follower.Process.Kill()
 	_ = follower.Wait()
 	do(0, "submit", "there", "--to", "emr", "--for", "2026-11-21")
-	if runs := e.Runs(); len(runs) != 2 || r.State != "ready" {
+	if runs := e.Runs(); len(runs) != 3 || r.State != "ready" {
 		t.Errorf("followed again: %d runs, %+v", len(runs), r)
 	}
 	here = rows("here")
@@ -137,10 +145,10 @@ report: {query: "SELECT part, CAST(count(*) AS BIGINT) AS n, CAST(sum(id) AS BIG
 
 	// Cancelled: nothing is committed, and Spark has ended.
 	do(0, "submit", "there", "--to", "emr-serverless", "--for", "2026-11-22", "--detach")
-	until(t, func() bool { return len(e.Runs()) == 3 && e.Runs()[2].State == "RUNNING" }, &bytes.Buffer{})
+	until(t, func() bool { return len(e.Runs()) == 4 && e.Runs()[3].State == "RUNNING" }, &bytes.Buffer{})
 	do(0, "cancel", r.Run)
-	if runs := e.Runs(); runs[2].State != "CANCELLED" || r.State != "cancelled" {
-		t.Errorf("cancelled: EMR says %s, weir %+v", runs[2].State, r)
+	if runs := e.Runs(); runs[3].State != "CANCELLED" || r.State != "cancelled" {
+		t.Errorf("cancelled: EMR says %s, weir %+v", runs[3].State, r)
 	}
 	if there := rows("there"); there != here {
 		t.Errorf("the cancelled run changed the table:\n%s", there)
