@@ -195,9 +195,9 @@ func TestWorkersAreReplaced(t *testing.T) {
 	go func() { // it runs for a fifteenth of the time: with what its limit lets it do at once, a tenth of the work
 		for slowed.Err() == nil {
 			_ = syscall.Kill(slow, syscall.SIGSTOP)
-			time.Sleep(930 * time.Millisecond)
+			time.Sleep(930 * time.Millisecond) // real time: another process stands still
 			_ = syscall.Kill(slow, syscall.SIGCONT)
-			time.Sleep(70 * time.Millisecond)
+			time.Sleep(70 * time.Millisecond) // real time: it runs
 		}
 	}()
 	took := wait("the slow worker is drained", 45*time.Second, func() bool {
