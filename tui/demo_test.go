@@ -110,6 +110,13 @@ func demoStreams() []control.Stream {
 	}
 	orders := stream("orders", "Orders of the web shop", "OPS", control.Running, 1082, 16_600_000, 92_100, 52_000, 6*time.Second, 12)
 	orders.Quarantined = 1204
+	orders.Team = &control.Team{Wanted: 4, Reason: "hot partition 0: 21.9k rec/s > capacity 19.9k rec/s; add partitions or split the key", Verdict: "hot partition", Workers: []control.Worker{
+		{ID: "w1", PID: 4101, State: "reading", Partitions: 2, Rows: 61_200_000, PerSec: 19_900, Waiting: 0.02, Blocked: 0.11},
+		{ID: "w2", PID: 4102, State: "reading", Partitions: 2, Rows: 58_900_000, PerSec: 19_700, Waiting: 0.31, Blocked: 0.10},
+		{ID: "w3", PID: 4103, State: "draining", Partitions: 1, Rows: 3_100_000, PerSec: 1_900, Waiting: 0, Blocked: 0.09, Reason: "worker w3 does 1.9k rec/s, its peers do 19.9k rec/s: a new one takes its place"},
+		{ID: "w4", PID: 4104, State: "reading", Partitions: 1, Rows: 64_000_000, PerSec: 20_100, Waiting: 0.28, Blocked: 0.12},
+		{ID: "w5", PID: 4188, State: "starting"},
+	}}
 	invoices := stream("invoices", "Invoices", "FIN", control.Failed, 7860, 410_000, 0, 0, 2*time.Hour, 0)
 	invoices.Error = "quarantine is full: 10,000 of 10,000 rows refused; last: field total: expected double, wire has string at offset 88123 of partition 3"
 	invoices.Hint = "pipeline quarantine invoices lists them; raise quarantine.max_rows or mend the producer"

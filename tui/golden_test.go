@@ -178,6 +178,16 @@ func TestStates(t *testing.T) {
 		{"confirm", func() *model { m := fresh(t, bw, demo(), 80, 24); feed(m, key("2"), key("s")); return m }},
 		{"unknown-key", func() *model { m := fresh(t, bw, demo(), 80, 24); feed(m, key("x")); return m }},
 		{"detail", func() *model { m := fresh(t, bw, demo(), 80, 24); feed(m, key("3"), key("enter")); return m }},
+		{"team-80x24", func() *model {
+			m := fresh(t, bw, demo(), 80, 24)
+			feed(m, key("3"), key("j"), key("enter"))
+			return m
+		}},
+		{"team-120x40", func() *model {
+			m := fresh(t, bw, demo(), 120, 40)
+			feed(m, key("3"), key("j"))
+			return m
+		}},
 		{"detail-160x50", func() *model {
 			m := fresh(t, bw, demo(), 160, 50)
 			feed(m, key("3"), key("down"), key("enter"))

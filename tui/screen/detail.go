@@ -74,7 +74,8 @@ func drawStream(c *canvas.Canvas, s State, st *control.Stream, focused bool) {
 	if st.Hint != "" {
 		trouble = append(trouble, in.Wrap(in.Theme.Arrow+" "+st.Hint, w, 1+h/6)...)
 	}
-	bars := h - len(facts) - len(trouble) // what is left goes to the partitions, and in a high panel to the curve
+	team := teamHeight(st.Team, h-len(trouble))
+	bars := h - len(facts) - len(trouble) - team // what is left goes to the partitions, and in a high panel to the curve
 	curve := 0
 	if bars > 14 {
 		curve = min(max(bars/2, 6), 16)
@@ -94,6 +95,10 @@ func drawStream(c *canvas.Canvas, s State, st *control.Stream, focused bool) {
 			f(in.At(0, y))
 			y++
 		}
+	}
+	if team > 0 && y+team <= h {
+		drawTeam(in.Sub(0, y, w, team), st.Team)
+		y += team
 	}
 	if curve > 4 && y < h-4 {
 		half := w / 2
