@@ -113,7 +113,7 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	if age == 0 {
 		age = 10 * time.Second
 	}
-	l := &lookout{in: in, tell: func(at minibatch.Cursor) { w.Event(minibatch.Event{Kind: minibatch.Recovered, Position: at}) }}
+	l := &lookout{in: in, tell: w.Moved}
 	sup := workers.Supervisor{
 		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Keep: time.Duration(c.Processes.Keep), Capacity: float64(c.Limit.RowsPerSecond)},
 		Command: func() *exec.Cmd {
@@ -141,7 +141,7 @@ func (s *site) tellWorkers(name string, w *show.Stream) func(scale.Decision, []w
 		team := &control.Team{Wanted: d.Wanted, Reason: d.Reason, Verdict: string(d.Verdict)}
 		for _, r := range rows {
 			team.Workers = append(team.Workers, control.Worker{
-				ID: r.ID, PID: r.PID, State: r.State, Partitions: r.Reads, Rows: r.Rows, PerSec: r.Own, Waiting: r.Waiting, Blocked: r.Blocked, Reason: r.Reason,
+				ID: r.ID, PID: r.PID, State: r.State, Partitions: r.Reads, Rows: r.Rows, Commits: r.Commits, PerSec: r.Own, Waiting: r.Waiting, Blocked: r.Blocked, Reason: r.Reason,
 			})
 		}
 		w.Team(team)
@@ -192,7 +192,8 @@ func (s *site) superviseAndCount(ctx context.Context, j job.Job, c ingest.Config
 // lookout measures what arrives in each partition, and how long it has waited for the table.
 type lookout struct {
 	in   *ingest.Job
-	tell func(minibatch.Cursor)
+	tell func(to minibatch.Cursor, records int64)
+	next int64 // sum of the positions
 	last time.Time
 	seen map[int32][]sight
 }
@@ -213,9 +214,18 @@ func (l *lookout) look(ctx context.Context) ([]scale.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.tell(at)
 	now := time.Now()
 	first := l.seen == nil
+	var next int64
+	for _, p := range lag {
+		next += p.Next
+	}
+	moved := max(0, next-l.next)
+	if first {
+		moved = 0
+	}
+	l.next = next
+	l.tell(at, moved)
 	if first {
 		l.seen = map[int32][]sight{}
 	}

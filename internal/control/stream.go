@@ -45,6 +45,7 @@ type Worker struct {
 	State      string  `json:"state"` // starting, reading, draining, lost
 	Partitions int     `json:"partitions"`
 	Rows       int64   `json:"rows"`
+	Commits    int64   `json:"commits"`
 	PerSec     float64 `json:"per_s"`   // while it waits for nothing
 	Waiting    float64 `json:"waiting"` // share of time, for input
 	Blocked    float64 `json:"blocked"` // share of time, for storage

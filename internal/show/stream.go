@@ -30,8 +30,10 @@ type Stream struct {
 	seen   []seenEnds
 	lastIn int64
 	lastAt time.Time
-	began  time.Time  // first commit
-	outs   []outPoint // commits of the last seconds, for the rate
+	began  time.Time // first commit
+
+	commits map[string]int64 // of each worker process there has been
+	outs    []outPoint       // commits of the last seconds, for the rate
 }
 
 type seenEnds struct {
@@ -199,10 +201,36 @@ func (w *Stream) End(err error) {
 	w.publish()
 }
 
+// Moved says where the table is, and how many records it got since it was last told: of worker processes nobody hears each commit.
+func (w *Stream) Moved(to minibatch.Cursor, records int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.cursor, w.s.State, w.s.Error = to, control.Running, ""
+	if records > 0 {
+		w.s.Rows += records
+		w.s.LastCommit = now
+		if w.began.IsZero() {
+			w.began = now
+		}
+		w.outs = append(w.outs, outPoint{now, records})
+	}
+}
+
 // Team shows the worker processes.
 func (w *Stream) Team(t *control.Team) {
 	w.mu.Lock()
 	w.s.Team, w.s.Workers = t, len(t.Workers)
+	if w.commits == nil {
+		w.commits = map[string]int64{}
+	}
+	w.s.Commits = 0
+	for _, k := range t.Workers {
+		w.commits[k.ID] = k.Commits
+	}
+	for _, n := range w.commits {
+		w.s.Commits += n
+	}
 	w.mu.Unlock()
 	w.publish()
 }

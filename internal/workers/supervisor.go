@@ -38,6 +38,7 @@ type Row struct {
 	State    string // starting, reading, draining, lost
 	Reads    int    // partitions
 	Rows     int64
+	Commits  int64
 	Own      float64 // records/s while it waits for nothing
 	Waiting  float64
 	Blocked  float64
@@ -333,7 +334,7 @@ func (s *Supervisor) rows() []Row {
 	var out []Row
 	for _, w := range s.sorted() {
 		r := Row{
-			ID: w.id, Slot: w.slot, PID: w.cmd.Process.Pid, State: "reading", Reads: len(w.granted), Rows: w.b.Rows, Own: w.b.Own, Waiting: w.b.Waiting,
+			ID: w.id, Slot: w.slot, PID: w.cmd.Process.Pid, State: "reading", Reads: len(w.granted), Rows: w.b.Rows, Commits: w.b.Commits, Own: w.b.Own, Waiting: w.b.Waiting,
 			Blocked: w.b.Blocked, Reason: w.reason,
 		}
 		switch {
