@@ -66,6 +66,14 @@ func TestAReportOnTheSparkThriftServer(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", x.job, said, x.want)
 		}
 	}
+	// A job for the embedded engine, sent to the server by a word on the command line.
+	b.write("jobs/sent.yaml", "apiVersion: weir/v1\nkind: Job\nname: sent\nreport: {query: \"SELECT CAST(count(*) AS BIGINT) AS n FROM bank.pay\", table: bank.sent, mode: replace}\n")
+	var sent struct{ State string }
+	c, out, errs := b.start("pipeline", "submit", "sent", "--to", "thrift", "--json")
+	b.finish(c, out, errs, &sent, 0)
+	if sent.State != "ready" {
+		t.Errorf("submit --to thrift: %+v", sent)
+	}
 	weir("NONE")
 	began := time.Now()
 	if said := b.refused("log", 1); !strings.Contains(said, "greeted with auth NONE") || !strings.Contains(said, "NONE (SASL PLAIN) or NOSASL") || time.Since(began) > 20*time.Second {
