@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -12,20 +13,26 @@ import (
 	"weir/internal/project"
 )
 
+type previewOptions struct {
+	overrides
+	registry string
+}
+
 func newPreview(app *cli.App) *cobra.Command {
-	var o overrides
+	var o previewOptions
 	var samples int
 	c := &cobra.Command{
 		Use: "preview PROFILE", Short: "Say what a run would do, with sample records; no server needed", Args: cobra.ExactArgs(1),
 		Example: "  loadgen preview demo\n  loadgen preview mine --rate 50k/s --samples 1",
-		RunE:    func(_ *cobra.Command, args []string) error { return preview(app, o, samples, args[0]) },
+		RunE:    func(c *cobra.Command, args []string) error { return preview(c.Context(), app, o, samples, args[0]) },
 	}
 	o.flags(c.Flags())
+	c.Flags().StringVar(&o.registry, "registry", "", "registry that has the profile's schemas, in place of weir.yaml's")
 	c.Flags().IntVar(&samples, "samples", 3, "number of sample records")
 	return c
 }
 
-func preview(app *cli.App, o overrides, samples int, name string) error {
+func preview(ctx context.Context, app *cli.App, o previewOptions, samples int, name string) error {
 	pr, err := project.Open(".", app.Home)
 	if err != nil {
 		return err
@@ -35,6 +42,9 @@ func preview(app *cli.App, o overrides, samples int, name string) error {
 		return err
 	}
 	if err := o.apply(p); err != nil {
+		return err
+	}
+	if err := p.Resolve(ctx, lookup(pr, o.registry)); err != nil {
 		return err
 	}
 	v, err := load.NewPreview(p, samples)
@@ -75,20 +85,43 @@ func previewText(v load.Preview) string {
 	}
 	line("volume", "%s", messages)
 	line("lasts", "%s", lasts)
-	line("size", "p50 %.0f B, p99 %.0f B, max %.0f B (whole Kafka values, of %d sampled)", v.Size.P50, v.Size.P99, v.Size.Max, v.Size.Count)
-	if v.Keys > 0 {
-		line("keys", "%s different ones of %s sampled; the fullest of %d partitions gets %.1f %%", count(float64(v.Keys)), count(float64(v.Size.Count)), v.Partitions, 100*v.Share)
-	} else {
-		line("keys", "none")
+	for _, p := range v.Parts {
+		if len(v.Parts) > 1 {
+			line("part", "%s into %s: %.1f %% of the messages", p.Name, p.Topic, 100*p.Of)
+		}
+		line("size", "p50 %.0f B, p99 %.0f B, max %.0f B (whole Kafka values, of %d sampled)", p.Size.P50, p.Size.P99, p.Size.Max, p.Size.Count)
+		if p.Keys > 0 {
+			line("keys", "%s different ones of %s sampled; the fullest of %d partitions gets %.1f %%", count(float64(p.Keys)), count(float64(p.Size.Count)), p.Partitions, 100*p.Share)
+		} else {
+			line("keys", "none")
+		}
+		if len(p.Faults) > 0 {
+			line("faults", "%s of %s sampled (on purpose)", faults(p.Faults), count(float64(p.Size.Count)))
+		}
 	}
 	line("cost", "%.0f ns to make a record, %s/s on one core", v.NsRecord, count(1e9/v.NsRecord))
 	for _, w := range v.Warnings {
 		line("warning", "%s", w)
 	}
 	for _, s := range v.Samples {
-		fmt.Fprintf(&b, "\nmessage %d, key %q, %d bytes\n  %s\n  %s\n", s.Number, s.Key, s.Bytes, s.Record, s.Hex)
+		fmt.Fprintf(&b, "\nmessage %d%s, key %q, %d bytes\n", s.Number, labelOf(s), s.Key, s.Bytes)
+		if s.Record != nil {
+			fmt.Fprintf(&b, "  %s\n", s.Record)
+		}
+		fmt.Fprintf(&b, "  %s\n", s.Hex)
 	}
 	return b.String()
+}
+
+// labelOf says which part of a mix a sample is from, and what is wrong with it.
+func labelOf(s load.Sample) (label string) {
+	if s.Stream != "" {
+		label = " of " + s.Stream
+	}
+	if s.Fault != "" {
+		label += " (" + string(s.Fault) + ")"
+	}
+	return label
 }
 
 // sparkline draws the curve over its length in one line.

@@ -83,7 +83,7 @@ func readProfile(pr *project.Project, name string) (*load.Profile, error) {
 		return nil, err
 	}
 	if err := p.Check(); err != nil {
-		return nil, cli.Usage(fmt.Errorf("%s: %w", file, err), "")
+		return nil, load.Placed(file, b, err)
 	}
 	return p, nil
 }

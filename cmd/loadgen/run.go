@@ -54,7 +54,7 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	show, end := watch(ctx, app, pr)
 	defer end()
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Log: app.Log, Progress: show, Register: reg.Register,
+		Profile: p, Home: pr.Home, Log: app.Log, Progress: show, Register: reg.Register, Lookup: reg.Subject,
 		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 	})
 	if err != nil {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"weir/internal/kafka"
+	"weir/internal/load"
 	"weir/internal/project"
+	"weir/internal/registry"
 )
 
 func (s *servers) flags(f *pflag.FlagSet) {
@@ -21,5 +24,21 @@ func (s servers) override(pr *project.Project) {
 	}
 	if s.registry != "" {
 		pr.Weir.Registry.URL = s.registry
+	}
+}
+
+// lookup asks the registry for a subject; nothing is connected before a profile names one.
+func lookup(pr *project.Project, url string) load.Lookup {
+	return func(ctx context.Context, subject, version string) (int, string, error) {
+		servers{registry: url}.override(pr)
+		_, r, err := pr.Resolve()
+		if err != nil {
+			return 0, "", err
+		}
+		reg, err := registry.New(r)
+		if err != nil {
+			return 0, "", err
+		}
+		return reg.Subject(ctx, subject, version)
 	}
 }

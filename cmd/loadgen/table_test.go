@@ -13,9 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/avro"
+	"weir/internal/content"
 	"weir/internal/kafka"
 	"weir/internal/lake"
-	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/quarantine"
 	"weir/internal/stamp"
@@ -53,7 +53,7 @@ func write(t testing.TB, pr *project.Project, name string, records []*kgo.Record
 		t.Fatal(err)
 	}
 	defer lk.Close()
-	g, err := load.NewGenerator(load.Content{})
+	g, err := content.NewGenerator(content.Spec{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"weir/internal/content"
 	"weir/internal/load"
 	"weir/internal/verify"
 )
@@ -53,6 +56,12 @@ func summaryText(s load.Summary) string {
 	}
 	line("rate", "%s/s%s, %.1f MB/s, for %.1f s", count(s.Rate), of, s.MBs, s.Seconds)
 	line("size", "p50 %.0f B, p99 %.0f B, max %.0f B", s.Size.P50, s.Size.P99, s.Size.Max)
+	for _, t := range s.Streams {
+		line("", "%s into %s: %s messages, %s", t.Name, t.Topic, count(float64(t.Sent)), volume(float64(t.Bytes)))
+	}
+	if len(s.Faults) > 0 {
+		line("faults", "%s (on purpose)", faults(s.Faults))
+	}
 	line("response", "p50 %s, p99 %s, p99.9 %s, max %s (%s)", ms(s.P50), ms(s.P99), ms(s.Response.P999), ms(s.Max), s.LatencyOf)
 	line("service", "p50 %s, p99 %s, max %s (from the send to the acknowledgement; linger %.0f ms)", ms(s.Service.P50), ms(s.Service.P99), ms(s.Service.Max), s.LingerMS)
 	line("generator", "%s behind its schedule at p99, %.1f s waiting for the window, %.1f CPU-s", ms(s.Lag.P99), s.BlockedS, s.CPU)
@@ -71,10 +80,29 @@ func summaryText(s load.Summary) string {
 	return b.String()
 }
 
-func proofText(r verify.Result, table string) string {
+// faults lists them by kind.
+func faults(all map[content.Fault]int64) string {
+	var parts []string
+	for _, f := range slices.Sorted(maps.Keys(all)) {
+		parts = append(parts, fmt.Sprintf("%s %s", count(float64(all[f])), f))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func proofText(r verify.Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "run %s in table %s (snapshot %d, %d files, %.1f s)\n", r.Run, table, r.Snapshot, r.Files, r.Seconds)
+	for _, t := range r.Tables {
+		b.WriteString(proofText(t))
+	}
+	if len(r.Tables) > 0 {
+		fmt.Fprintf(&b, "run %s in all %d tables\n", r.Run, len(r.Tables))
+	} else {
+		fmt.Fprintf(&b, "run %s in table %s (snapshot %d, %d files, %.1f s)\n", r.Run, r.Table, r.Snapshot, r.Files, r.Seconds)
+	}
 	fmt.Fprintf(&b, "  sent %s  rows %s  lost %d  doubled %d  reordered %d  altered %d  quarantined %d\n", count(float64(r.Sent)), count(float64(r.Rows)), r.Lost, r.Doubled, r.Reordered, r.Altered, r.Quarantined)
+	if r.Poison > 0 || r.Unexplained > 0 {
+		fmt.Fprintf(&b, "  quarantined on purpose %d of %d, without a reason %d\n", r.Quarantined-r.Unexplained, r.Poison, r.Unexplained)
+	}
 	if r.ReadableRows > 0 {
 		fmt.Fprintf(&b, "  readable after p50 %s, p99 %s, max %s (from the intended send to the readable row)\n", ms(r.ReadableP50), ms(r.ReadableP99), ms(r.ReadableMax))
 	}

@@ -55,9 +55,6 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 		}
 		return err
 	}
-	if o.table == "" {
-		o.table = m.Table
-	}
 	if !waitGiven {
 		o.wait = m.Drain
 	}
@@ -71,7 +68,7 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 		return err
 	}
 	publish(ctx, pr, r)
-	if err := app.Result(r, proofText(r, o.table)); err != nil {
+	if err := app.Result(r, proofText(r)); err != nil {
 		return err
 	}
 	return proofError(r, m.Thresholds)
@@ -90,7 +87,7 @@ func publish(ctx context.Context, pr *project.Project, r verify.Result) {
 func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, o verifyOptions) (verify.Result, error) {
 	end := time.Now().Add(o.wait)
 	for {
-		r, err := prove.Table(ctx, m, o.table, lk, readableTimes(ctx, pr, o.table))
+		r, err := proveAll(ctx, pr, lk, m, o.table)
 		missing := errors.Is(err, lake.ErrNoTable) || err == nil && r.Lost > 0 && !r.Drained
 		if !missing || time.Now().After(end) {
 			return r, err
@@ -101,6 +98,23 @@ func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load
 		case <-time.After(min(time.Second, time.Until(end)+time.Millisecond)):
 		}
 	}
+}
+
+// proveAll proves each of the run's tables, or the one that is named.
+func proveAll(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string) (verify.Result, error) {
+	tables := prove.Tables(m)
+	if table != "" {
+		tables = []string{table}
+	}
+	var all []verify.Result
+	for _, t := range tables {
+		r, err := prove.Table(ctx, m, t, lk, readableTimes(ctx, pr, t))
+		if err != nil {
+			return r, err
+		}
+		all = append(all, r)
+	}
+	return verify.Sum(all), nil
 }
 
 // readableTimes are those that the pipeline has written down; without them the snapshots' own times are taken.
@@ -129,7 +143,7 @@ func proofError(r verify.Result, limits []load.Threshold) error {
 	for _, t := range limits {
 		allowed[t.Metric] = t.Max
 	}
-	if float64(r.Lost) <= allowed["lost"] && float64(r.Doubled) <= allowed["duplicated"] && r.Reordered == 0 && r.Altered == 0 && r.OrderUnchecked == 0 {
+	if float64(r.Lost) <= allowed["lost"] && float64(r.Doubled) <= allowed["duplicated"] && r.Reordered == 0 && r.Altered == 0 && r.Unexplained == 0 && r.OrderUnchecked == 0 {
 		return nil
 	}
 	hint := ""
@@ -137,7 +151,7 @@ func proofError(r verify.Result, limits []load.Threshold) error {
 		hint = "the table has not reached the end of the run: let the ingest job catch up, or wait with --wait 1m"
 	}
 	return &cli.Error{
-		Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered),
+		Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d, quarantined without a reason %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unexplained),
 		Hint: hint, Exit: exitIntegrity,
 	}
 }

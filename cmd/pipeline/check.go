@@ -118,7 +118,9 @@ func (k *checker) file(path string) {
 	case "profile":
 		p, err := load.Parse(path, data)
 		if err == nil {
-			_, err = p.Content()
+			if err = p.Check(); err != nil {
+				err = load.Placed(path, data, err)
+			}
 		}
 		k.say(err)
 	case "job":

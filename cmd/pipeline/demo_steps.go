@@ -129,11 +129,7 @@ func (d *demo) profile() (*load.Profile, error) {
 
 // prepare makes topic and schema before the stream begins: its table is made from the schema.
 func (d *demo) prepare(ctx context.Context, p *load.Profile) error {
-	content, err := p.Content()
-	if err != nil {
-		return err
-	}
-	gen, err := load.NewGenerator(content)
+	mix, err := p.Compile()
 	if err != nil {
 		return err
 	}
@@ -145,7 +141,7 @@ func (d *demo) prepare(ctx context.Context, p *load.Profile) error {
 	if err := kafka.EnsureTopic(ctx, cl, p.Topic.Name, int(p.Topic.Partitions)); err != nil {
 		return err
 	}
-	_, err = d.schemas.Register(ctx, p.Topic.Name+"-value", gen.Schema())
+	_, err = d.schemas.Register(ctx, p.Topic.Name+"-value", mix.Generator(0).Schema())
 	return err
 }
 

@@ -100,15 +100,13 @@ volume: {messages: %d}
 topic: {name: bank.transactions, partitions: 4}
 `, rate, rate, count))
 	y.ok(err)
-	content, err := p.Content()
-	y.ok(err)
-	gen, err := load.NewGenerator(content)
+	mix, err := p.Compile()
 	y.ok(err)
 	cl, err := kafka.Connect(y.kafka)
 	y.ok(err)
 	defer cl.Close()
 	y.ok(kafka.EnsureTopic(y.t.Context(), cl, p.Topic.Name, int(p.Topic.Partitions)))
-	_, err = y.reg.Register(y.t.Context(), p.Topic.Name+"-value", gen.Schema())
+	_, err = y.reg.Register(y.t.Context(), p.Topic.Name+"-value", mix.Generator(0).Schema())
 	y.ok(err)
 	done = make(chan load.Summary, 1)
 	go func() {

@@ -16,9 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/cli"
+	"weir/internal/content"
 	"weir/internal/fake"
 	"weir/internal/kafka"
-	"weir/internal/load"
 	"weir/internal/registry"
 )
 
@@ -97,7 +97,7 @@ func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	defer cl.Close()
 	ts.Check(kafka.EnsureTopic(ctx, cl, "bank.transactions", 2))
-	gen, err := load.NewGenerator(load.Content{})
+	gen, err := content.NewGenerator(content.Spec{})
 	ts.Check(err)
 	reg, err := registry.New(registry.Config{URL: r.URL()})
 	ts.Check(err)
@@ -112,7 +112,7 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	reg, err := registry.New(registry.Config{URL: ts.Getenv("REGISTRY")})
 	ts.Check(err)
-	gen, err := load.NewGenerator(load.Content{})
+	gen, err := content.NewGenerator(content.Spec{})
 	ts.Check(err)
 	schema := gen.Schema()
 	if args[0] == "wider" {

@@ -137,38 +137,41 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-var step = regexp.MustCompile(`[^.\[\]]+|\[\d+\]`)
+var listIndex = regexp.MustCompile(`^\[\d+\]`)
 
 // find follows a path as far as it leads.
 func find(n ast.Node, path string) ast.Node {
-	for _, s := range step.FindAllString(path, -1) {
-		next := child(plain(n), s)
+	for path != "" {
+		next, rest := child(plain(n), path)
 		if next == nil {
 			return n
 		}
-		n = next
+		n, path = next, strings.TrimPrefix(rest, ".")
 	}
 	return n
 }
 
-func child(n ast.Node, step string) ast.Node {
-	if strings.HasPrefix(step, "[") {
-		i, err := strconv.Atoi(strings.Trim(step, "[]"))
+func child(n ast.Node, path string) (next ast.Node, rest string) {
+	if index := listIndex.FindString(path); index != "" {
+		i, err := strconv.Atoi(strings.Trim(index, "[]"))
 		if s, ok := n.(*ast.SequenceNode); ok && err == nil && i < len(s.Values) {
-			return s.Values[i]
+			return s.Values[i], path[len(index):]
 		}
-		return nil
+		return nil, ""
 	}
 	pairs, _ := mapping(n)
-	for _, p := range pairs {
-		if keyText(p.Key) == step {
-			if p.Value == nil || p.Value.Type() == ast.NullType {
-				return p.Key
-			}
-			return p.Value
+	best := -1
+	for _, p := range pairs { // a key may have dots of its own: the longest that fits is meant
+		key := keyText(p.Key)
+		if len(key) <= best || !strings.HasPrefix(path, key) || len(path) > len(key) && path[len(key)] != '.' && path[len(key)] != '[' {
+			continue
+		}
+		best, rest = len(key), path[len(key):]
+		if next = p.Value; next == nil || next.Type() == ast.NullType {
+			next = p.Key
 		}
 	}
-	return nil
+	return next, rest
 }
 
 // shape says in words what a node is.

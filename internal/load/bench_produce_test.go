@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"weir/internal/config"
+	"weir/internal/content"
 )
 
 // BenchmarkProduce sends fresh, stamped, valid records as fast as the broker (another process) takes them, beside a plain loop of
@@ -18,7 +18,7 @@ func BenchmarkProduce(b *testing.B) {
 	const each, size = 400_000, 260
 	var ours, plain, oursCPU, plainCPU time.Duration
 	p := profile("max", each)
-	p.Size = SizeSpec{Distribution: "constant", Bytes: config.Size(size)}
+	p.Size = content.Constant(size)
 	run := func() {
 		cpu := cpuTime()
 		sum, err := Run(b.Context(), Options{Profile: p, Home: b.TempDir(), Connect: connectTo(addr), Register: register})

@@ -18,7 +18,7 @@ func (p *Profile) clientOptions() []kgo.Opt {
 	if p.Producer.Batch > 0 {
 		batch = int32(p.Producer.Batch)
 	}
-	if s := p.Size.largest(); s > int(batch)-4096 { // a message must fit into a batch
+	if s := p.largest(); s > int(batch)-4096 { // a message must fit into a batch
 		batch = int32(s + 64<<10)
 	}
 	opts := []kgo.Opt{
@@ -62,8 +62,6 @@ func (p *Profile) deliveryTimeout() time.Duration {
 	}
 	return defaultDelivery
 }
-
-func (s SizeSpec) largest() int { return int(max(s.Bytes, s.Max)) }
 
 // warmPartitioner lets a warm-up message without a key say where it goes; all others go where Kafka's own producer puts them.
 type warmPartitioner struct{ kgo.Partitioner }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
+	"weir/internal/content"
 	"weir/internal/stamp"
 )
 
@@ -49,7 +50,7 @@ func TestManifestSurvivesAKill(t *testing.T) {
 	if m.State != Running || m.Known() {
 		t.Errorf("state: got %s, want %s", m.State, Running)
 	}
-	gen, err := m.Generator()
+	gen, err := m.Mix()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestManifestSurvivesAKill(t *testing.T) {
 			t.Fatalf("shard %d: seq %d was sent, the manifest reserves only %d", st.Shard, st.Seq, m.Shards[st.Shard].Reserved)
 		}
 		n := uint64(st.Seq)*uint64(len(m.Shards)) + uint64(st.Shard)
-		if !bytes.Equal(r.Value[HeaderSize:], w.Append(nil, n)) {
+		if !bytes.Equal(r.Value[content.HeaderSize:], w.Datum(nil, n, st.Intended)) {
 			t.Fatalf("shard %d seq %d: content cannot be recomputed", st.Shard, st.Seq)
 		}
 		seen[st.Shard][uint64(st.Seq)] = true
@@ -118,12 +119,12 @@ func TestAckSetIsExact(t *testing.T) {
 		// Acknowledgements come in any order, but not far from that of the sends.
 		for i := 0; i+1 < len(order); {
 			n := min(len(order), i+rapid.SampledFrom([]int{1, 50, 400, 1500}).Draw(t, "batch"))
-			slices.SortStableFunc(order[i:n], func(a, b uint64) int { return cmp.Compare(mix(a), mix(b)) })
+			slices.SortStableFunc(order[i:n], func(a, b uint64) int { return cmp.Compare(mixed(a), mixed(b)) })
 			i = n
 		}
 		stop := rapid.IntRange(0, len(order)).Draw(t, "until")
 		for _, seq := range order[:stop] {
-			if mix(seq)%50 == 0 {
+			if mixed(seq)%50 == 0 {
 				a.fail(seq)
 				failed[seq] = true
 				continue
@@ -150,4 +151,19 @@ func TestAckSetIsExact(t *testing.T) {
 			}
 		}
 	})
+}
+
+func mixed(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+func testMix(tb testing.TB) *content.Mix {
+	tb.Helper()
+	m, err := content.NewMix(1, []content.Stream{{Weight: 1}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
 }

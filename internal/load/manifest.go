@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"weir/internal/content"
 )
 
 // A Manifest is the durable record of a run: what a proof needs, even after a kill -9 of the generator. It is written before
@@ -22,20 +24,48 @@ type Manifest struct {
 	Written time.Time `json:"written"`
 	Ended   time.Time `json:"ended,omitzero"`
 
-	Profile  string `json:"profile"`
-	Topic    string `json:"topic"`
-	Table    string `json:"table"`
-	Subject  string `json:"subject"`
-	SchemaID int    `json:"schema_id"`
+	Profile string         `json:"profile"`
+	Seed    uint64         `json:"seed"`
+	Streams []StreamRecord `json:"streams"` // one, or the parts of the mix
 
-	Content ContentRecord `json:"content"`
-	Warmup  uint64        `json:"warmup"` // messages 0 … warmup-1 were sent before the schedule
-	Shards  []ShardRecord `json:"shards"`
+	Warmup     uint64        `json:"warmup"` // messages 0 … warmup-1 were sent before the schedule
+	Shards     []ShardRecord `json:"shards"`
+	Thresholds []Threshold   `json:"thresholds,omitempty"`
+	Drain      time.Duration `json:"drain_ns,omitempty"`
+	Result     *Summary      `json:"result,omitempty"`
+}
+
+// A StreamRecord is where a part of the run went and what it held; the schema is the text itself, because a file may have
+// changed since.
+type StreamRecord struct {
+	Name     string       `json:"name,omitempty"`
+	Weight   float64      `json:"weight"`
+	Topic    string       `json:"topic"`
+	Table    string       `json:"table"`
+	Subject  string       `json:"subject"`
+	SchemaID int          `json:"schema_id"`
+	Content  content.Spec `json:"content"`
 	// Ends are the first offsets behind the last acknowledged message, per partition.
-	Ends       map[int32]int64 `json:"ends,omitempty"`
-	Thresholds []Threshold     `json:"thresholds,omitempty"`
-	Drain      time.Duration   `json:"drain_ns,omitempty"`
-	Result     *Summary        `json:"result,omitempty"`
+	Ends map[int32]int64 `json:"ends,omitempty"`
+	// Faults are those that had been sent when this was written, by kind; what a proof expects it works out itself.
+	Faults map[content.Fault]int64 `json:"faults,omitempty"`
+}
+
+// manifestVersion 2 has streams; 1 had one of them, unnamed.
+const manifestVersion = 2
+
+// fromVersion1 reads what a run before mixes has left.
+func (m *Manifest) fromVersion1(b []byte) error {
+	var old StreamRecord
+	if err := json.Unmarshal(b, &old); err != nil {
+		return err
+	}
+	if old.Content.Schema != "" {
+		return errors.New("the run's schema was made into records by an earlier version: this one makes others of it, so that it cannot tell what the rows must be")
+	}
+	old.Weight = 1
+	m.Version, m.Seed, m.Streams = manifestVersion, old.Content.Seed, []StreamRecord{old}
+	return nil
 }
 
 // States of a manifest. A run that was killed stays Running.
@@ -44,16 +74,6 @@ const (
 	Ended       = "ended"
 	Interrupted = "interrupted"
 )
-
-// ContentRecord is [Content] as it is kept; the schema is the text itself, because a file may have changed since.
-type ContentRecord struct {
-	Seed   uint64   `json:"seed"`
-	Schema string   `json:"schema,omitempty"` // empty: the built-in
-	Pad    string   `json:"pad,omitempty"`
-	Key    string   `json:"key,omitempty"`
-	Keys   uint64   `json:"keys,omitempty"`
-	Size   SizeSpec `json:"size"`
-}
 
 // ShardRecord says what one sender has done. Message n of the run is seq n/shards of shard n%shards.
 type ShardRecord struct {
@@ -78,14 +98,17 @@ func (s *ShardRecord) Acked(seq uint64) bool {
 // Known reports that the run has ended in an orderly way: nothing was sent that the manifest does not know.
 func (m *Manifest) Known() bool { return m.State != Running }
 
-// Generator makes the run's content again.
-func (m *Manifest) Generator() (*Generator, error) {
-	c := Content{Seed: m.Content.Seed, Schema: m.Content.Schema, Pad: m.Content.Pad, Key: m.Content.Key, Keys: m.Content.Keys}
-	c, err := c.sized(m.Content.Size)
-	if err != nil {
-		return nil, err
+// Mix makes the run's content again.
+func (m *Manifest) Mix() (*content.Mix, error) {
+	all := make([]content.Stream, len(m.Streams))
+	for i, s := range m.Streams {
+		all[i] = content.Stream{Name: s.Name, Weight: s.Weight, Spec: s.Content}
 	}
-	return NewGenerator(c)
+	mix, err := content.NewMix(m.Seed, all)
+	if err != nil {
+		return nil, fmt.Errorf("content of run %s: %w", m.Run, err)
+	}
+	return mix, nil
 }
 
 // Path is where the manifest of a run lies below the home.
@@ -120,7 +143,12 @@ func ReadManifest(home, run string) (*Manifest, error) {
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", Path(home, run), err)
 	}
-	if m.Version != 1 || len(m.Shards) == 0 {
+	if m.Version == 1 {
+		if err := m.fromVersion1(b); err != nil {
+			return nil, fmt.Errorf("manifest %s: %w", Path(home, run), err)
+		}
+	}
+	if m.Version != manifestVersion || len(m.Shards) == 0 || len(m.Streams) == 0 {
 		return nil, fmt.Errorf("manifest %s: version %d with %d shards is not one that this version can read", Path(home, run), m.Version, len(m.Shards))
 	}
 	for i := range m.Shards {

@@ -3,11 +3,11 @@ package load
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"weir/internal/config"
+	"weir/internal/content"
 )
 
 // Parse reads a profile; name stands in the complaints, and paths in the profile are relative to the folder of name.
@@ -32,11 +32,19 @@ type Override struct {
 // until they are reached, whatever its own duration was.
 func (p *Profile) Apply(o Override) error {
 	if o.Topic != "" {
+		if len(p.Mix) > 0 {
+			return errors.New("a mix has several topics: none of them can be replaced here")
+		}
 		p.Topic.Name = o.Topic
 		p.Verify.Destination.Table = ""
 	}
 	if o.Size > 0 {
-		p.Size = SizeSpec{Distribution: "constant", Bytes: o.Size, Pad: p.Size.Pad}
+		if len(p.Mix) == 0 {
+			p.Size = content.Size{Distribution: "constant", Bytes: o.Size, Pad: p.Size.Pad}
+		}
+		for i := range p.Mix {
+			p.Mix[i].Size = content.Size{Distribution: "constant", Bytes: o.Size, Pad: p.Mix[i].Size.Pad}
+		}
 	}
 	if o.Rate != nil {
 		total := p.stageTime()
@@ -108,50 +116,4 @@ func (p *Profile) Curve() Curve {
 		from = s.Target.PerSecond
 	}
 	return all
-}
-
-// Content is what the profile's messages hold. It reads the schema file.
-func (p *Profile) Content() (Content, error) {
-	c := Content{Seed: p.seed(), Pad: p.Size.Pad, Key: p.Key.Field, Keys: uint64(p.Key.Cardinality)}
-	if f := p.Value.Schema.File; f != "" {
-		if !filepath.IsAbs(f) {
-			f = filepath.Join(p.dir, f)
-		}
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return c, fmt.Errorf("value.schema.file: %w", err)
-		}
-		c.Schema = string(b)
-	}
-	return c.sized(p.Size)
-}
-
-// sized turns the profile's words into a Size. A lognormal without min starts at what the schema allows.
-func (c Content) sized(s SizeSpec) (Content, error) {
-	switch s.Distribution {
-	case "constant":
-		c.Size = ConstantSize(s.Bytes)
-	case "uniform":
-		c.Size = UniformSize{int(s.Min), int(s.Max)}
-	case "lognormal":
-		least := int(s.Min)
-		if least == 0 {
-			g, err := NewGenerator(c)
-			if err != nil {
-				return c, err
-			}
-			least = g.Floor()
-		}
-		c.Size = Lognormal(float64(s.Median), float64(s.P99), least, int(s.Max))
-	}
-	return c, nil
-}
-
-// Check compiles all that a run would need, without a server.
-func (p *Profile) Check() error {
-	c, err := p.Content()
-	if err == nil {
-		_, err = NewGenerator(c)
-	}
-	return err
 }

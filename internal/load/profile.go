@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"weir/internal/config"
+	"weir/internal/content"
 )
 
 // A Profile is a load to put on a topic: what a profile file holds. Parse reads one.
@@ -19,10 +20,10 @@ type Profile struct {
 	// MaxInFlight bounds the memory: messages sent and not yet acknowledged. Beyond it the schedule lags.
 	MaxInFlight config.Count `yaml:"max_in_flight,omitempty" jsonschema:"description=Messages sent and not yet acknowledged; beyond it the schedule lags. Default 100k"`
 
-	Topic      Topic       `yaml:"topic" jsonschema:"required"`
-	Value      Value       `yaml:"value,omitempty" jsonschema:"description=What messages hold. Default the built-in bank-transaction"`
-	Key        Key         `yaml:"key,omitempty" jsonschema:"description=Field that is the message's key; it decides the partition"`
-	Size       SizeSpec    `yaml:"size,omitempty" jsonschema:"description=Size of the whole Kafka value. Default schema: whatever the data gives"`
+	Part  `yaml:",inline"`
+	Mix   []MixPart               `yaml:"mix,omitempty" jsonschema:"description=Several topics at once, in place of topic, value, key and size"`
+	Pools map[string]content.Pool `yaml:"pools,omitempty" jsonschema:"description=Entities that fields of several topics share, by name"`
+
 	Producer   Producer    `yaml:"producer,omitempty" jsonschema:"description=Settings of the Kafka producer, named as Kafka names them"`
 	Verify     Verify      `yaml:"verify,omitempty" jsonschema:"description=How the proof is made"`
 	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
@@ -30,10 +31,6 @@ type Profile struct {
 	Extends      later `yaml:"extends,omitempty"`
 	Cluster      later `yaml:"cluster,omitempty"`
 	OnSaturation later `yaml:"on_saturation,omitempty"`
-	Mix          later `yaml:"mix,omitempty"`
-	Headers      later `yaml:"headers,omitempty"`
-	EventTime    later `yaml:"event_time,omitempty"`
-	Faults       later `yaml:"faults,omitempty"`
 	Hooks        later `yaml:"hooks,omitempty"`
 
 	dir string // of the file: paths in it are relative to it
@@ -64,50 +61,6 @@ type Volume struct {
 	Duration config.Duration `yaml:"duration,omitempty" jsonschema:"description=Time of the schedule, as 10m"`
 
 	Until later `yaml:"until,omitempty"`
-}
-
-// Topic is where messages go.
-type Topic struct {
-	Name       string       `yaml:"name" jsonschema:"required"`
-	Partitions config.Count `yaml:"partitions,omitempty" jsonschema:"description=Of a topic that the run creates. Default 6"`
-	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,description=Default if_missing"`
-}
-
-// Value is what messages hold.
-type Value struct {
-	Builtin string     `yaml:"builtin,omitempty" jsonschema:"enum=bank-transaction"`
-	Schema  SchemaSpec `yaml:"schema,omitempty"`
-	Fields  later      `yaml:"fields,omitempty"`
-}
-
-// SchemaSpec says where an Avro schema is.
-type SchemaSpec struct {
-	File    string `yaml:"file,omitempty" jsonschema:"description=Avro schema (JSON); the path is relative to the profile"`
-	Subject later  `yaml:"subject,omitempty"`
-	Version later  `yaml:"version,omitempty"`
-}
-
-// Key is the message's key.
-type Key struct {
-	Field       string       `yaml:"field,omitempty" jsonschema:"description=Path of a string or int or long field"`
-	Cardinality config.Count `yaml:"cardinality,omitempty" jsonschema:"description=Number of different keys, as 5M"`
-
-	Distribution string `yaml:"distribution,omitempty" jsonschema:"enum=uniform"`
-	Exponent     later  `yaml:"exponent,omitempty"`
-	Hot          later  `yaml:"hot,omitempty"`
-	From         later  `yaml:"from,omitempty"`
-}
-
-// SizeSpec is the size of the whole Kafka value: header of 5 bytes and record.
-type SizeSpec struct {
-	Distribution string      `yaml:"distribution,omitempty" json:"distribution,omitempty" jsonschema:"enum=constant,enum=uniform,enum=lognormal,enum=schema"`
-	Of           string      `yaml:"of,omitempty" json:"of,omitempty" jsonschema:"enum=encoded,description=Default encoded: header of 5 bytes and record"`
-	Bytes        config.Size `yaml:"bytes,omitempty" json:"bytes,omitempty" jsonschema:"description=The size of constant"`
-	Median       config.Size `yaml:"median,omitempty" json:"median,omitempty" jsonschema:"description=Of lognormal"`
-	P99          config.Size `yaml:"p99,omitempty" json:"p99,omitempty" jsonschema:"description=Of lognormal"`
-	Min          config.Size `yaml:"min,omitempty" json:"min,omitempty" jsonschema:"description=Of uniform; of lognormal (default: the smallest that the schema allows)"`
-	Max          config.Size `yaml:"max,omitempty" json:"max,omitempty" jsonschema:"description=Of uniform and lognormal"`
-	Pad          string      `yaml:"pad,omitempty" json:"pad,omitempty" jsonschema:"description=Path of the string field that is filled up to the size; the built-in schema has reference"`
 }
 
 // Producer holds the settings of the Kafka producer.
@@ -158,13 +111,8 @@ const (
 	defaultDelivery   = 2 * time.Minute
 )
 
-// Table is where the run's rows must arrive.
-func (p *Profile) Table() string {
-	if p.Verify.Destination.Table != "" {
-		return p.Verify.Destination.Table
-	}
-	return p.Topic.Name
-}
+// Table is where the run's rows must arrive; of a mix, those of its first part.
+func (p *Profile) Table() string { return p.table(&p.parts()[0].Part) }
 
 // Drain is how long the proof waits for the last rows.
 func (p *Profile) Drain() time.Duration { return time.Duration(p.Verify.Destination.Timeout) }

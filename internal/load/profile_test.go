@@ -47,11 +47,6 @@ func TestProfileMistakesHaveTheirPlace(t *testing.T) {
 		"no topic":               {replace("topic: {name: orders}\n", ""), `topic`},
 		"a bad topic name":       {replace("orders", "my orders"), `p.yaml:6:15: name: "my orders" is no topic name: want letters, digits, . _ -`},
 		"recreate":               {replace("{name: orders}", "{name: orders, create: recreate}"), `p.yaml:6:31: create: recreate is not supported in this version; it has if_missing, never`},
-		"a mix":                  {small + "mix: [{name: a}]\n", `p.yaml:7:6: mix is not supported in this version`},
-		"faults":                 {small + "faults: {duplicate: 1%}\n", `p.yaml:7:10: faults is not supported in this version`},
-		"a registry subject":     {small + "value: {schema: {subject: x}}\n", `value.schema.subject is not supported in this version`},
-		"zipf":                   {small + "key: {field: a, distribution: zipf}\n", `p.yaml:7:31: distribution: zipf is not supported in this version; it has uniform`},
-		"pareto":                 {small + "size: {distribution: pareto}\n", `p.yaml:7:22: distribution: pareto is not supported in this version; it has constant, uniform, lognormal, schema`},
 		"a constant of nothing":  {small + "size: {distribution: constant}\n", `size: constant wants bytes, as 1KiB`},
 		"a threshold per stage":  {small + "thresholds: [{metric: response_ms, stat: p99, max: 1, stage: hold}]\n", `p.yaml:7:62: thresholds[0].stage is not supported in this version`},
 		"a metric of later":      {small + "thresholds: [{metric: freshness_s, stat: p99, max: 1}]\n", `p.yaml:7:23: metric: freshness_s is not supported in this version; it has response_ms, service_ms, lost, duplicated`},
@@ -140,8 +135,8 @@ func TestFlagsOverrideTheProfile(t *testing.T) {
 	if err := p.Apply(Override{Topic: "other", Size: 400}); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := p.Content(); err != nil || p.Topic.Name != "other" || p.Table() != "other" || c.Size != ConstantSize(400) {
-		t.Errorf("got topic %s, table %s, size %v, %v", p.Topic.Name, p.Table(), c.Size, err)
+	if c, err := p.streams(); err != nil || p.Topic.Name != "other" || p.Table() != "other" || c[0].Spec.Size.Bytes != 400 {
+		t.Errorf("got topic %s, table %s, size %v, %v", p.Topic.Name, p.Table(), p.Size, err)
 	}
 	if err := mustParse(t, small).Apply(Override{Topic: "not a topic"}); err == nil {
 		t.Error("a bad topic name in a flag passed")

@@ -200,7 +200,7 @@ func (r *run) target(t time.Duration) float64 {
 
 func (p *progress) picture(r *run, now sample) Progress {
 	g := Progress{
-		At: time.Now(), Run: r.manifest.Run, Profile: r.Profile.Name, Topic: r.Profile.Topic.Name, State: p.state.Load().(string),
+		At: time.Now(), Run: r.manifest.Run, Profile: r.Profile.Name, Topic: r.Profile.topics(), State: p.state.Load().(string),
 		Elapsed: now.at, Total: r.total(), Planned: r.count(), TargetRate: r.target(now.at), MaxMode: r.flat(),
 		Sent: now.sent, Acked: now.acked, MaxInFlight: int64(r.Profile.inFlight()),
 		WindowResponse: p.window[0], WindowService: p.window[1], RSS: resident(),

@@ -65,13 +65,19 @@ type recorder struct {
 	causes       map[string]int64
 	last         time.Duration   // the last outcome, in the schedule's time
 	first        error           // that failed a message
-	partitions   map[int32]int64 // messages that were not timed
-	ends         []int64         // per partition: first offset behind the last acknowledged message
+	partitions   map[place]int64 // messages that were not timed
+	ends         [][]int64       // per stream and partition: first offset behind the last acknowledged message
 }
 
-func newRecorder(shards int) *recorder {
+// place is a partition of a stream's topic.
+type place struct {
+	stream    int
+	partition int32
+}
+
+func newRecorder(shards, streams int) *recorder {
 	return &recorder{window: newLatency(), warm: newLatency(), whole: newLatency(), shards: make([]ackSet, shards),
-		causes: map[string]int64{}, partitions: map[int32]int64{}}
+		causes: map[string]int64{}, partitions: map[place]int64{}, ends: make([][]int64, streams)}
 }
 
 func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duration, bytes int) {
@@ -80,17 +86,19 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 	l := r.window
 	if !p.timed {
 		l = r.warm
-		r.partitions[partition]++
+		r.partitions[place{p.stream, partition}]++
 	}
 	record(l.response, (now - p.due).Microseconds())
 	record(l.service, (now - p.sent).Microseconds())
 	r.acked++
 	r.bytes += int64(bytes)
 	r.last = now
-	for int(partition) >= len(r.ends) {
-		r.ends = append(r.ends, 0)
+	ends := r.ends[p.stream]
+	for int(partition) >= len(ends) {
+		ends = append(ends, 0)
 	}
-	r.ends[partition] = max(r.ends[partition], offset+1)
+	ends[partition] = max(ends[partition], offset+1)
+	r.ends[p.stream] = ends
 	r.shards[p.shard].acked(p.seq)
 }
 
@@ -164,12 +172,12 @@ func (r *recorder) describe(shard int, rec *ShardRecord) {
 	rec.Failed = append([][2]uint64(nil), a.failed...)
 }
 
-// positions are the ends of the partitions that have acknowledged something.
-func (r *recorder) positions() map[int32]int64 {
+// positions are the ends of a stream's partitions that have acknowledged something.
+func (r *recorder) positions(stream int) map[int32]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := map[int32]int64{}
-	for p, end := range r.ends {
+	for p, end := range r.ends[stream] {
 		if end > 0 {
 			all[int32(p)] = end
 		}

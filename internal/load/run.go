@@ -14,6 +14,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/content"
 )
 
 // Options of a run. Connect, Register and Home are needed.
@@ -22,6 +24,8 @@ type Options struct {
 	Home    string // the manifest goes to Home/load
 	// Connect makes the Kafka client; the options are the producer's.
 	Connect func(...kgo.Opt) (*kgo.Client, error)
+	// Lookup asks the registry for a subject's schema; only profiles that name one need it.
+	Lookup Lookup
 	// Register gives the registry's id of a schema.
 	Register func(ctx context.Context, subject, schema string) (int, error)
 	// Progress is called from one goroutine about four times a second, and once at the end. nil: nobody looks.
@@ -41,11 +45,14 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	content, err := o.Profile.Content()
+	if err := o.Profile.Resolve(ctx, o.Lookup); err != nil {
+		return Summary{}, err
+	}
+	streams, err := o.Profile.streams()
 	if err != nil {
 		return Summary{}, err
 	}
-	gen, err := NewGenerator(content)
+	mix, err := content.NewMix(o.Profile.seed(), streams)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -54,20 +61,38 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	defer client.Close()
-	partitions, err := ensureTopic(ctx, client, o.Profile.Topic)
-	if err != nil {
-		return Summary{}, err
+	r := newRun(o, mix, client)
+	for i, m := range o.Profile.parts() {
+		if err := r.prepare(ctx, i, &m, streams[i].Spec); err != nil {
+			return Summary{}, err
+		}
 	}
-	subject := o.Profile.Topic.Name + "-value"
-	id, err := o.Register(ctx, subject, gen.Schema())
-	if err != nil {
-		return Summary{}, fmt.Errorf("register schema %s: %w", subject, err)
-	}
-	r := newRun(o, gen, client)
-	r.manifest.Subject, r.manifest.SchemaID = subject, id
-	r.prefix = confluentHeader(id)
-	r.partitions = partitions
 	return r.do(ctx)
+}
+
+// prepare makes the topic and the schema of a stream.
+func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec) error {
+	partitions, err := ensureTopic(ctx, r.client, m.Topic)
+	if err != nil {
+		return err
+	}
+	id, subject := m.Value.Schema.id, m.subject()
+	if id == 0 {
+		if id, err = r.Register(ctx, subject, r.mix.Generator(i).Schema()); err != nil {
+			return fmt.Errorf("register schema %s: %w", subject, err)
+		}
+	}
+	r.mix.SetSchemaID(i, id)
+	to := target{topic: m.Topic.Name, partitions: int32(partitions)}
+	for _, name := range sortedHeaders(m.Headers) {
+		to.headers = append(to.headers, kgo.RecordHeader{Key: name, Value: []byte(m.Headers[name])})
+	}
+	r.targets[i] = to
+	r.partitions += partitions
+	r.manifest.Streams = append(r.manifest.Streams, StreamRecord{
+		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, Content: spec,
+	})
+	return nil
 }
 
 // run is one execution.
@@ -82,31 +107,26 @@ type run struct {
 	progress   progress
 }
 
-func newRun(o Options, gen *Generator, client *kgo.Client) *run {
+func newRun(o Options, mix *content.Mix, client *kgo.Client) *run {
 	p := o.Profile
 	curve := p.Curve()
 	shards := o.Senders
 	if shards == 0 {
 		shards = sendersFor(curve)
 	}
-	s, senders := newSession(shards)
+	s, senders := newSession(shards, mix)
 	r := &run{session: s, Options: o, senders: senders}
-	s.run, s.topic, s.client, s.curve = ulid.Make(), p.Topic.Name, client, curve
+	s.run, s.client, s.curve = ulid.Make(), client, curve
 	s.warmup = time.Duration(p.Warmup)
 	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
 	s.pace = pacer{start: time.Now(), nap: o.nap}
 	if s.pace.nap == nil {
 		s.pace.nap = kernelNap
 	}
-	for _, snd := range senders {
-		snd.w = gen.Writer()
-	}
-	c := gen.given
 	r.manifest = &Manifest{
-		Version: 1, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
-		Profile: p.Name, Topic: p.Topic.Name, Table: p.Table(), Thresholds: p.Thresholds, Drain: p.Drain(),
-		Content: ContentRecord{c.Seed, c.Schema, c.Pad, c.Key, c.Keys, p.Size},
-		Shards:  make([]ShardRecord, shards),
+		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
+		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
+		Shards: make([]ShardRecord, shards),
 	}
 	return r
 }
@@ -264,7 +284,10 @@ func (r *run) writeManifest(state string) error {
 		}
 		r.rec.describe(i, rec)
 	}
-	m.Ends = r.rec.positions()
+	tallies := r.tallies()
+	for i := range m.Streams {
+		m.Streams[i].Ends, m.Streams[i].Faults = r.rec.positions(i), tallies[i].faults
+	}
 	if err := m.write(r.Home); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func connect(c *kfake.Cluster) func(...kgo.Opt) (*kgo.Client, error) {
 func register(context.Context, string, string) (int, error) { return 7, nil }
 
 func profile(rate string, messages int) *Profile {
-	p := &Profile{APIVersion: "weir/v1", Kind: "LoadProfile", Name: "test", Topic: Topic{Name: "bank.transactions", Partitions: 3}}
+	p := &Profile{APIVersion: "weir/v1", Kind: "LoadProfile", Name: "test", Part: Part{Topic: Topic{Name: "bank.transactions", Partitions: 3}}}
 	p.Volume.Messages = config.Count(messages)
 	if rate == "max" {
 		p.Rate.Max = true
@@ -89,11 +89,11 @@ func TestRunSendsWhatTheGeneratorSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gen, err := m.Generator()
+	mix, err := m.Mix()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, seen, order := gen.Writer(), map[[2]int64]bool{}, map[[2]int32]int64{}
+	w, seen, order := mix.Generator(0).Writer(), map[[2]int64]bool{}, map[[2]int32]int64{}
 	for _, r := range consume(t, c, 3000) {
 		if len(r.Headers) != 1 || r.Headers[0].Key != stamp.Key {
 			t.Fatalf("headers: got %v, want one stamp", r.Headers)

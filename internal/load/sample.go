@@ -6,21 +6,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"sort"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/hamba/avro/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/content"
 )
 
 // A Sample is one message as a person reads it.
 type Sample struct {
 	Number uint64          `json:"number"`
+	Stream string          `json:"stream,omitempty"` // of a mix
+	Fault  content.Fault   `json:"fault,omitempty"`
 	Key    string          `json:"key,omitempty"`
 	Bytes  int             `json:"bytes"`
-	Record json.RawMessage `json:"record"` // decoded by another implementation than the one that made it
-	Hex    string          `json:"hex"`    // the whole value; the schema id is not known yet
+	Record json.RawMessage `json:"record,omitempty"` // decoded by another implementation than the one that made it
+	Hex    string          `json:"hex"`              // the whole value; the schema id is not known yet
 }
 
 // Preview is what a run would do, without a server.
@@ -35,78 +40,154 @@ type Preview struct {
 	Keys       int           `json:"keys"`          // different ones among the sampled
 	Share      float64       `json:"hottest_share"` // of the partition that gets most, by the key
 	Partitions int           `json:"partitions"`
+	Parts      []PartPreview `json:"parts"`
 	Stages     Stages        `json:"stages,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"`
 	Samples    []Sample      `json:"samples"`
 }
 
+// A PartPreview is one topic of a run; a profile without a mix has one.
+type PartPreview struct {
+	Name       string                  `json:"name,omitempty"`
+	Topic      string                  `json:"topic"`
+	Of         float64                 `json:"of_messages"` // share of the sampled messages
+	Size       Quantiles               `json:"size_bytes"`
+	Grows      string                  `json:"grows,omitempty"` // the field that grows to the size
+	Keys       int                     `json:"keys"`
+	Share      float64                 `json:"hottest_share"`
+	Partitions int                     `json:"partitions"`
+	Faults     map[content.Fault]int64 `json:"faults,omitempty"` // among the sampled
+}
+
 // sampled messages decide a preview's sizes and keys.
 const sampled = 20_000
 
-// NewPreview says what a run of the profile would do.
+// NewPreview says what a run of the profile would do. Schemas of the registry must have been resolved.
 func NewPreview(p *Profile, samples int) (Preview, error) {
-	c, err := p.Content()
+	mix, err := p.Compile()
 	if err != nil {
 		return Preview{}, err
 	}
-	g, err := NewGenerator(c)
-	if err != nil {
-		return Preview{}, err
-	}
-	v := Preview{Profile: p.Name, Topic: p.Topic.Name, Partitions: int(p.Topic.Partitions)}
-	if v.Partitions == 0 {
-		v.Partitions = defaultPartitions
-	}
-	v.measure(g)
+	v := Preview{Profile: p.Name, Topic: p.topics()}
+	v.measure(p, mix)
 	v.plan(p)
-	w := g.Writer()
-	schema, err := parseSchema(g.Schema())
-	if err != nil {
+	if v.Samples, err = takeSamples(p, mix, samples); err != nil {
 		return Preview{}, err
 	}
-	for n := range uint64(samples) {
-		b := w.Append(make([]byte, HeaderSize), n)
-		var record any
-		if err := avro.Unmarshal(schema, b[HeaderSize:], &record); err != nil {
-			return Preview{}, fmt.Errorf("sample %d: %w", n, err)
+	for i := range mix.Streams() {
+		if !mix.Generator(i).Unique() {
+			v.Warnings = append(v.Warnings, "topic "+v.Parts[i].Topic+": the schema has no free string or long field: two messages may be equal")
 		}
-		var text bytes.Buffer
-		enc := json.NewEncoder(&text)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(readable(record)); err != nil {
-			return Preview{}, fmt.Errorf("sample %d: %w", n, err)
-		}
-		v.Samples = append(v.Samples, Sample{n, string(w.Key(b)), len(b), bytes.TrimSpace(text.Bytes()), hex.EncodeToString(b)})
-	}
-	if !g.Unique() {
-		v.Warnings = append(v.Warnings, "the schema has no free string or long field: two messages may be equal")
 	}
 	return v, nil
 }
 
-func (v *Preview) measure(g *Generator) {
-	w, h := g.Writer(), newHistogram()
-	kafkas := kgo.StickyKeyPartitioner(nil).ForTopic("") // murmur2 of the key, as Kafka's own producer
-	keys, parts := map[string]bool{}, make([]int, v.Partitions)
-	buf := make([]byte, HeaderSize, 64<<10)
-	start := time.Now()
-	for n := range uint64(sampled) {
-		buf = w.Append(buf[:HeaderSize], n)
+// takeSamples takes the first messages of each stream.
+func takeSamples(p *Profile, mix *content.Mix, samples int) ([]Sample, error) {
+	schemas := make([]avro.Schema, mix.Streams())
+	for i := range schemas {
+		s, err := avro.ParseWithCache(mix.Generator(i).Schema(), "", &avro.SchemaCache{})
+		if err != nil {
+			return nil, fmt.Errorf("value.schema: %w", err)
+		}
+		schemas[i] = s
 	}
-	v.NsRecord = float64(time.Since(start).Nanoseconds()) / sampled
-	for n := range uint64(sampled) {
-		buf = w.Append(buf[:HeaderSize], n)
-		record(h, int64(len(buf)))
-		if k := w.Key(buf); k != nil {
-			keys[string(k)] = true
-			parts[kafkas.Partition(&kgo.Record{Key: k}, v.Partitions)]++
+	w, taken, parts := mix.Writer(), make([]int, mix.Streams()), p.parts()
+	var all []Sample
+	for n := uint64(0); n < sampled && len(all) < samples*mix.Streams(); n++ {
+		i := mix.Of(n)
+		if taken[i] == samples {
+			continue
+		}
+		taken[i]++
+		fault, of := mix.Fate(n)
+		m := w.Append(nil, n, of, fault, time.Now().UnixMicro())
+		s := Sample{Number: n, Stream: parts[i].Name, Fault: fault, Key: string(m.Key), Bytes: len(m.Value), Hex: hex.EncodeToString(m.Value)}
+		if !fault.Refused() {
+			var err error
+			if s.Record, err = decoded(schemas[i], m.Value[content.HeaderSize:]); err != nil {
+				return nil, fmt.Errorf("sample %d: %w", n, err)
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func decoded(s avro.Schema, datum []byte) (json.RawMessage, error) {
+	var record any
+	if err := avro.Unmarshal(s, datum, &record); err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(readable(record)); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(text.Bytes()), nil
+}
+
+// counted is what the sampled messages of a stream show.
+type counted struct {
+	sizes  *hdrhistogram.Histogram
+	keys   map[string]bool
+	parts  []int
+	faults map[content.Fault]int64
+	part   kgo.TopicPartitioner
+}
+
+func (v *Preview) measure(p *Profile, mix *content.Mix) {
+	w, buf := mix.Writer(), make([]byte, 0, 64<<10)
+	now := time.Now().UnixMicro()
+	make1 := func(n uint64) (content.Message, content.Fault) {
+		fault, of := mix.Fate(n)
+		m := w.Append(buf[:0], n, of, fault, now)
+		if cap(m.Value) > cap(buf) {
+			buf = m.Value
+		}
+		return m, fault
+	}
+	start, most := time.Now(), uint64(sampled)
+	for n := range most {
+		if make1(n); n%256 == 255 && time.Since(start) > 2*time.Second { // large messages: fewer of them tell as much
+			most = n + 1
+			break
 		}
 	}
-	v.Size, v.Keys = quantilesOf(h, 1), len(keys)
-	v.Bytes = int64(h.Mean())
-	if v.Keys > 0 {
-		sort.Ints(parts)
-		v.Share = float64(parts[len(parts)-1]) / sampled
+	v.NsRecord = float64(time.Since(start).Nanoseconds()) / float64(most)
+	all, parts, whole := make([]counted, mix.Streams()), p.parts(), newHistogram()
+	for i := range all {
+		n := int(parts[i].Topic.Partitions)
+		if n == 0 {
+			n = defaultPartitions
+		}
+		all[i] = counted{newHistogram(), map[string]bool{}, make([]int, n), map[content.Fault]int64{},
+			kgo.StickyKeyPartitioner(nil).ForTopic("")} // murmur2 of the key, as Kafka's own producer
+	}
+	for n := range most {
+		m, fault := make1(n)
+		c := &all[m.Stream]
+		record(c.sizes, int64(len(m.Value)))
+		record(whole, int64(len(m.Value)))
+		if fault != content.Healthy {
+			c.faults[fault]++
+		}
+		if m.Key != nil {
+			c.keys[string(m.Key)] = true
+			c.parts[c.part.Partition(&kgo.Record{Key: m.Key}, len(c.parts))]++
+		}
+	}
+	v.Size, v.Bytes = quantilesOf(whole, 1), int64(whole.Mean())
+	for i, c := range all {
+		count := float64(max(1, c.sizes.TotalCount()))
+		out := PartPreview{Name: parts[i].Name, Topic: parts[i].Topic.Name, Of: count / float64(most), Size: quantilesOf(c.sizes, 1),
+			Grows: mix.Generator(i).Grows(), Keys: len(c.keys), Partitions: len(c.parts), Faults: c.faults}
+		if out.Keys > 0 {
+			out.Share = float64(slices.Max(c.parts)) / count
+		}
+		v.Parts = append(v.Parts, out)
+		v.Keys, v.Partitions, v.Share = v.Keys+out.Keys, v.Partitions+out.Partitions, max(v.Share, out.Share)
 	}
 }
 
@@ -129,8 +210,10 @@ func (v *Preview) plan(p *Profile) {
 	} else {
 		v.Warnings = append(v.Warnings, "rate: max: the latencies will be those of the client's own buffer")
 	}
-	if v.Share > 2/float64(v.Partitions) {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("%.0f %% of the messages go to one partition", 100*v.Share))
+	for _, part := range v.Parts {
+		if part.Share > 2/float64(part.Partitions) {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("%.0f %% of the messages of %s go to one partition", 100*part.Share, part.Topic))
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package load
 
 import (
 	"context"
-	"encoding/binary"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"weir/internal/content"
 	"weir/internal/stamp"
 )
 
@@ -19,13 +20,14 @@ import (
 type parcel struct {
 	context.Context
 	rec       kgo.Record
-	header    [1]kgo.RecordHeader
+	header    []kgo.RecordHeader
 	stamp     [stamp.Size]byte
 	key       []byte
 	shard     int32
 	seq       uint64
 	due, sent time.Duration
 	timed     bool
+	stream    int
 	partition int32 // warm-up of messages without a key: where to; else -1
 }
 
@@ -38,7 +40,12 @@ type sender struct {
 	limit   atomic.Uint64
 	granted chan struct{} // the limit has grown
 
-	w  *Writer
+	w *content.MixWriter
+	// dues are when the last messages were due: a duplicate carries the time of the message whose bytes it has.
+	dues [256]struct {
+		n  uint64
+		at int64
+	}
 	mu sync.Mutex // guards what follows: progress reads it
 	statistics
 }
@@ -49,13 +56,20 @@ type statistics struct {
 	size    *hdrhistogram.Histogram // bytes
 	blocked time.Duration           // waited for the window
 	last    time.Duration           // the last send
+	streams []tally
+}
+
+// tally is what a sender has sent of one stream.
+type tally struct {
+	messages, bytes int64
+	faults          map[content.Fault]int64
 }
 
 // session is what the senders of a run share.
 type session struct {
 	run     ulid.ULID
-	topic   string
-	prefix  [HeaderSize]byte // Confluent: 0 and the schema id
+	mix     *content.Mix
+	targets []target // of the mix's streams
 	shards  uint64
 	warm    uint64 // messages below were sent before the schedule
 	bound   bound
@@ -79,25 +93,30 @@ type bound struct {
 }
 
 func (s *session) newParcel() *parcel {
-	p := &parcel{Context: s.hard, partition: -1}
-	p.header[0] = kgo.RecordHeader{Key: stamp.Key}
-	return p
+	return &parcel{Context: s.hard, partition: -1, header: []kgo.RecordHeader{{Key: stamp.Key}}}
 }
 
 // send hands message n to the client and returns the time afterwards. It blocks while the window is full.
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
 	p := s.parcels.Get().(*parcel)
 	p.shard, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), n/s.shards, due, now, timed, partition
-	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.pace.start.Add(due).UnixMicro()}
-	value := s.w.Append(append(p.rec.Value[:0], s.prefix[:]...), n)
+	fault, of := s.mix.Fate(n)
+	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.intended(n, of, due)}
+	m := s.w.Append(p.rec.Value[:0], n, of, fault, st.Intended)
+	to := &s.targets[m.Stream]
+	p.stream = m.Stream
+	p.header = append(p.header[:1], to.headers...)
 	p.header[0].Value = st.Append(p.stamp[:0])
 	var key []byte
-	if k := s.w.Key(value); k != nil {
-		p.key = append(p.key[:0], k...)
+	if m.Key != nil {
+		p.key = append(p.key[:0], m.Key...)
 		key = p.key
 	}
-	p.rec = kgo.Record{Topic: s.topic, Key: key, Value: value, Headers: p.header[:], Timestamp: s.pace.start.Add(now), Context: p}
-	size := len(value)
+	if partition >= 0 {
+		p.partition = partition % to.partitions
+	}
+	p.rec = kgo.Record{Topic: to.topic, Key: key, Value: m.Value, Headers: p.header, Timestamp: s.pace.start.Add(now), Context: p}
+	size := len(m.Value)
 	s.bytes.Add(int64(size))
 	s.next.Store(p.seq + 1)
 	s.client.Produce(s.hard, &p.rec, s.outcome)
@@ -109,11 +128,31 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		record(s.lag, (now - due).Microseconds())
 	}
 	record(s.size, int64(size))
+	t := &s.streams[m.Stream]
+	t.messages++
+	t.bytes += int64(size)
+	if fault != content.Healthy {
+		t.faults[fault]++
+	}
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
 	}
 	s.last = max(s.last, after)
 	return after
+}
+
+// intended is when the message was due, µs since 1970. A duplicate has the time of the message whose bytes it has, so that its
+// bytes are the same; the latency counts from its own.
+func (s *sender) intended(n, of uint64, due time.Duration) int64 {
+	at := s.pace.start.Add(due).UnixMicro()
+	if of != n {
+		if before := s.dues[of/s.shards%uint64(len(s.dues))]; before.n == of && of%s.shards == uint64(s.id) {
+			at = before.at
+		}
+	}
+	d := &s.dues[n/s.shards%uint64(len(s.dues))]
+	d.n, d.at = n, at
+	return at
 }
 
 // outcome is called by the client when a message is settled, one at a time.
@@ -179,18 +218,31 @@ func (s *sender) reserve(ctx context.Context, seq uint64) bool {
 }
 
 // newSession makes the senders; their first messages are not reserved yet.
-func newSession(shards int) (*session, []*sender) {
-	s := &session{shards: uint64(shards), rec: newRecorder(shards), needMan: make(chan struct{}, 1)}
+func newSession(shards int, mix *content.Mix) (*session, []*sender) {
+	s := &session{shards: uint64(shards), mix: mix, rec: newRecorder(shards, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
 	s.parcels.New = func() any { return s.newParcel() }
 	all := make([]*sender, shards)
 	for i := range all {
 		all[i] = &sender{session: s, id: i, granted: make(chan struct{}, 1)}
-		all[i].lag, all[i].size = newHistogram(), newHistogram()
+		all[i].lag, all[i].size, all[i].w = newHistogram(), newHistogram(), mix.Writer()
+		for range mix.Streams() {
+			all[i].streams = append(all[i].streams, tally{faults: map[content.Fault]int64{}})
+		}
 	}
 	return s, all
 }
 
-func confluentHeader(id int) (h [HeaderSize]byte) {
-	binary.BigEndian.PutUint32(h[1:], uint32(id))
-	return h
+// target is where the messages of a stream go.
+type target struct {
+	topic      string
+	partitions int32
+	headers    []kgo.RecordHeader
+}
+
+func (s *session) topics() string {
+	var all []string
+	for _, t := range s.targets {
+		all = append(all, t.topic)
+	}
+	return strings.Join(all, ", ")
 }

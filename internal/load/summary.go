@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"weir/internal/content"
 )
 
 // A Summary is the result of a run. The keys up to verdict are a contract with scripts.
@@ -39,6 +41,51 @@ type Summary struct {
 	Senders    int              `json:"senders"`
 	LingerMS   float64          `json:"linger_ms"`
 	Thresholds []Check          `json:"thresholds,omitempty"`
+	// Faults are the messages that are wrong on purpose, by kind.
+	Faults  map[content.Fault]int64 `json:"faults,omitempty"`
+	Streams []StreamSummary         `json:"streams,omitempty"` // of a mix
+}
+
+// A StreamSummary is what one topic of a mix was sent.
+type StreamSummary struct {
+	Name   string                  `json:"name"`
+	Topic  string                  `json:"topic"`
+	Sent   int64                   `json:"sent"`
+	Bytes  int64                   `json:"bytes"`
+	Faults map[content.Fault]int64 `json:"faults,omitempty"`
+}
+
+// tallies add up what the senders have sent of each stream.
+func (r *run) tallies() []tally {
+	all := make([]tally, r.mix.Streams())
+	for _, s := range r.senders {
+		s.mu.Lock()
+		for i, t := range s.streams {
+			all[i].messages, all[i].bytes = all[i].messages+t.messages, all[i].bytes+t.bytes
+			for f, n := range t.faults {
+				if all[i].faults == nil {
+					all[i].faults = map[content.Fault]int64{}
+				}
+				all[i].faults[f] += n
+			}
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
+
+func (s *Summary) countStreams(r *run) {
+	for i, t := range r.tallies() {
+		for f, n := range t.faults {
+			if s.Faults == nil {
+				s.Faults = map[content.Fault]int64{}
+			}
+			s.Faults[f] += n
+		}
+		if m := r.manifest.Streams; len(m) > 1 {
+			s.Streams = append(s.Streams, StreamSummary{m[i].Name, m[i].Topic, t.messages, t.bytes, t.faults})
+		}
+	}
 }
 
 // A Verdict is what the run is worth.
@@ -77,11 +124,12 @@ func (r *run) summary(cause error) Summary {
 	p, rec := r.Profile, r.rec
 	lag, size, blocked, last := r.statistics()
 	s := Summary{
-		Run: r.manifest.Run, Profile: p.Name, Topic: p.Topic.Name, LatencyOf: ofResponse,
+		Run: r.manifest.Run, Profile: p.Name, Topic: p.topics(), LatencyOf: ofResponse,
 		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders),
 		CPU: (cpuTime() - r.cpu).Seconds(), BlockedS: blocked.Seconds(),
 		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
 	}
+	s.countStreams(r)
 	if p.Producer.Linger != nil {
 		s.LingerMS = 1000 * time.Duration(*p.Producer.Linger).Seconds()
 	}

@@ -79,7 +79,7 @@ func (p *Profile) Validate() []config.Invalid {
 	c.laterIn("", reflect.ValueOf(p).Elem())
 	p.Rate.validate(&c, p.Volume)
 	p.validateBounds(&c)
-	p.validateContent(&c)
+	p.validateParts(&c)
 	p.Producer.validate(&c)
 	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
 	for i, t := range p.Thresholds {
@@ -100,7 +100,10 @@ func (c *complaints) laterIn(path string, v reflect.Value) {
 		}
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); f.IsExported() && name != "" && name != "-" {
+			switch name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); {
+			case f.Anonymous && f.IsExported():
+				c.laterIn(path, v.Field(i))
+			case f.IsExported() && name != "" && name != "-":
 				c.laterIn(join(path, name), v.Field(i))
 			}
 		}
@@ -176,41 +179,6 @@ func (p *Profile) validateBounds(c *complaints) {
 	if p.MaxInFlight < 0 || p.MaxInFlight > 50_000_000 {
 		c.add("max_in_flight", "max_in_flight: want 1 to 50M")
 	}
-	if !topicForm.MatchString(p.Topic.Name) || p.Topic.Name == "." || p.Topic.Name == ".." {
-		c.add("topic.name", "name: %q is no topic name: want letters, digits, . _ -", p.Topic.Name)
-	}
-	if p.Topic.Partitions < 0 || p.Topic.Partitions > 10_000 {
-		c.add("topic.partitions", "partitions: want 1 to 10,000")
-	}
-	c.oneOf("topic.create", p.Topic.Create, []string{"if_missing", "never"}, "recreate")
-}
-
-func (p *Profile) validateContent(c *complaints) {
-	c.oneOf("value.builtin", p.Value.Builtin, []string{BankTransaction})
-	if p.Value.Builtin != "" && p.Value.Schema.File != "" {
-		c.add("value", "value: want builtin or schema, not both")
-	}
-	c.oneOf("key.distribution", p.Key.Distribution, []string{"uniform"}, "zipf")
-	if p.Key.Cardinality < 0 {
-		c.add("key.cardinality", "cardinality: want 1 or more")
-	}
-	s := p.Size
-	c.oneOf("size.of", s.Of, []string{"encoded"})
-	c.oneOf("size.distribution", s.Distribution, []string{"constant", "uniform", "lognormal", "schema"}, "normal", "pareto", "buckets", "learned")
-	switch s.Distribution {
-	case "constant":
-		if s.Bytes <= 0 {
-			c.add("size", "size: constant wants bytes, as 1KiB")
-		}
-	case "uniform":
-		if s.Min <= 0 || s.Max < s.Min {
-			c.add("size", "size: uniform wants min and max, min not above max")
-		}
-	case "lognormal":
-		if s.Median <= 0 || s.P99 <= s.Median || s.Max < s.P99 || s.Min > s.Median {
-			c.add("size", "size: lognormal wants median < p99 <= max (and min, if given, below the median)")
-		}
-	}
 }
 
 func (p Producer) validate(c *complaints) {
@@ -248,4 +216,11 @@ func (t Threshold) validate(c *complaints, path string) {
 	if t.Max < 0 {
 		c.add(path+".max", "max: want 0 or more")
 	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }

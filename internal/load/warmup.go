@@ -25,11 +25,11 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 			n++
 		}
 		if err := s.client.Flush(ctx); err != nil {
-			return fmt.Errorf("warm-up: topic %s does not acknowledge: %w", s.topic, context.Cause(ctx))
+			return fmt.Errorf("warm-up: topic %s does not acknowledge: %w", s.topics(), context.Cause(ctx))
 		}
 		s.warm = n
 		if err := s.rec.failure(); err != nil {
-			return fmt.Errorf("warm-up: topic %s: %w", s.topic, err)
+			return fmt.Errorf("warm-up: topic %s: %w", s.topics(), err)
 		}
 		left = partitions - s.rec.warmPartitions()
 	}

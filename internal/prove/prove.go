@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/cli"
@@ -24,7 +26,7 @@ func Run(ctx context.Context, home, run, table string, l *lake.Lake, readable fu
 		return verify.Result{}, err
 	}
 	if table == "" {
-		table = m.Table
+		table = m.Streams[0].Table
 	}
 	var at func(int64) (time.Time, bool)
 	if readable != nil {
@@ -37,9 +39,24 @@ func Run(ctx context.Context, home, run, table string, l *lake.Lake, readable fu
 	return Table(ctx, m, table, l, at)
 }
 
-// Table proves a manifest from a table and its quarantine.
+// Tables are those that a run's messages went to, in the order of its mix.
+func Tables(m *load.Manifest) (all []string) {
+	for _, s := range m.Streams {
+		all = append(all, s.Table)
+	}
+	return all
+}
+
+// Table proves a manifest from a table and its quarantine: the part of the run that went there. A table that the manifest does
+// not name holds the run's only part.
 func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, readable func(snapshot int64) (time.Time, bool)) (verify.Result, error) {
-	claim, err := Claim(m)
+	stream := slices.Index(Tables(m), table)
+	if stream < 0 {
+		if stream = 0; len(m.Streams) > 1 {
+			return verify.Result{}, &cli.Error{Err: fmt.Errorf("run %s sent nothing to table %s", m.Run, table), Hint: "its tables are " + strings.Join(Tables(m), ", "), Exit: cli.ExitUsage}
+		}
+	}
+	claim, err := Claim(m, stream)
 	if err != nil {
 		return verify.Result{}, err
 	}
@@ -57,24 +74,40 @@ func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, re
 	} else if !errors.Is(err, lake.ErrNoTable) {
 		return verify.Result{}, err
 	}
-	return verify.Run(ctx, o)
+	r, err := verify.Run(ctx, o)
+	r.Table = table
+	return r, err
 }
 
-// Claim is what the generator says it has sent.
-func Claim(m *load.Manifest) (verify.Claim, error) {
-	gen, err := m.Generator()
+// Claim is what the generator says it has sent to one of its topics.
+func Claim(m *load.Manifest, stream int) (verify.Claim, error) {
+	mix, err := m.Mix()
 	if err != nil {
-		return verify.Claim{}, fmt.Errorf("content of run %s: %w", m.Run, err)
+		return verify.Claim{}, err
 	}
-	c := verify.Claim{Run: m.Run, Final: m.Known(), Schema: gen.Schema(), Ends: m.Ends}
+	c := verify.Claim{Run: m.Run, Final: m.Known(), Schema: mix.Generator(stream).Schema(), Ends: m.Streams[stream].Ends}
 	shards := uint64(len(m.Shards))
 	for i := range m.Shards {
 		s := &m.Shards[i]
 		c.Shards = append(c.Shards, verify.Shard{Sent: s.Sent, Reserved: s.Reserved, Acked: s.Acked})
 	}
-	c.NewContent = func() func([]byte, int32, uint64) []byte {
-		w := gen.Writer()
-		return func(b []byte, shard int32, seq uint64) []byte { return w.Append(b, seq*shards+uint64(shard)) }
+	number := func(shard int32, seq uint64) uint64 { return seq*shards + uint64(shard) }
+	c.NewContent = func() func([]byte, int32, uint64, int64) []byte {
+		w := mix.Writer()
+		return func(b []byte, shard int32, seq uint64, due int64) []byte { return w.Datum(b, number(shard, seq), due) }
+	}
+	if mix.Plain() {
+		return c, nil
+	}
+	c.Fate = func(shard int32, seq uint64) verify.Fate {
+		n := number(shard, seq)
+		if mix.Of(n) != stream {
+			return verify.Elsewhere
+		}
+		if f, _ := mix.Fate(n); f.Refused() {
+			return verify.Refused
+		}
+		return verify.Row
 	}
 	return c, nil
 }

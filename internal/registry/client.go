@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -135,6 +136,24 @@ func (c *Client) Latest(ctx context.Context, subject string) (int, *avro.Schema,
 	}
 	s, err := c.parse(got.ID, got.Schema)
 	return got.ID, s, err
+}
+
+// Subject gets a version of a subject: latest or a number.
+func (c *Client) Subject(ctx context.Context, subject, version string) (id int, schema string, err error) {
+	no := -1
+	if version != "latest" && version != "" {
+		if no, err = strconv.Atoi(version); err != nil {
+			return 0, "", fmt.Errorf("subject %s: version %q is neither latest nor a number", subject, version)
+		}
+	}
+	got, err := c.cl.SchemaByVersion(ctx, subject, no)
+	if err != nil {
+		return 0, "", c.explain(fmt.Sprintf("subject %s version %s", subject, version), err, ErrNoSubject)
+	}
+	if _, err := c.parse(got.ID, got.Schema); err != nil {
+		return 0, "", err
+	}
+	return got.ID, got.Schema.Schema, nil
 }
 
 // Register registers a schema under a subject and gives its id, which is the old one if it was there before.

@@ -89,6 +89,14 @@ func newProof(o Options) (*proof, error) {
 	return p, nil
 }
 
+// fate is where a message must end.
+func (p *proof) fate(shard int32, seq uint64) Fate {
+	if p.o.Claim.Fate == nil {
+		return Row
+	}
+	return p.o.Claim.Fate(shard, seq)
+}
+
 // limit is the first seq of a shard that cannot have been sent.
 func (s Shard) limit() uint64 { return max(s.Reserved, s.Sent) }
 
@@ -109,6 +117,7 @@ func (p *proof) result() Result {
 		r.ReadableP50, r.ReadableP99, r.ReadableMax = ms(age.ValueAtPercentile(50)), ms(age.ValueAtPercentile(99)), ms(age.Max())
 	}
 	c := p.found.counts
+	r.Unexplained = c["quarantined"]
 	r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unknown = c["lost"], c["doubled"], c["reordered"], c["altered"], c["unknown"]
 	r.Evidence = p.found.evidence()
 	return r
@@ -126,6 +135,13 @@ func (p *proof) missing(shard int32, s Shard, r *Result) {
 		for seq := base; seq < min(base+64, end); seq++ {
 			here := there>>(seq%64)&1 != 0
 			acked := s.Acked(seq)
+			fate := p.fate(shard, seq)
+			if fate == Elsewhere {
+				continue
+			}
+			if fate == Refused && (here || acked) {
+				r.Poison++
+			}
 			if here || acked || p.o.Claim.Final {
 				r.Sent++
 			}

@@ -32,9 +32,22 @@ type Claim struct {
 	Final  bool            // the run ended in order: nothing was sent beyond the shards' Sent
 	Schema string          // Avro, that the values were written with
 	Ends   map[int32]int64 // first offset behind the last acknowledged message, per partition; nil: not known
-	// NewContent gives a function that appends the datum of a message. It is called once for each worker.
-	NewContent func() func(b []byte, shard int32, seq uint64) []byte
+	// NewContent gives a function that appends the datum of a message that was due at µs since 1970. It is called once for each
+	// worker.
+	NewContent func() func(b []byte, shard int32, seq uint64, due int64) []byte
+	// Fate says where a message must end; nil: all in the table. It is called by several workers at once.
+	Fate func(shard int32, seq uint64) Fate
 }
+
+// A Fate is where a message must end.
+type Fate int
+
+// Fates.
+const (
+	Row       Fate = iota // in the table
+	Refused               // in the quarantine: it was made so that no table can hold it
+	Elsewhere             // it went to another topic
+)
 
 // A Shard is one sender's part of the claim.
 type Shard struct {
@@ -72,7 +85,11 @@ type Result struct {
 	Altered     int64  `json:"altered"`
 	Quarantined int64  `json:"quarantined"`
 
+	// Poison are the messages that were wrong on purpose and must be in the quarantine; Unexplained are the others that are there.
+	Poison         int64      `json:"poison"`
+	Unexplained    int64      `json:"quarantined_unexplained"`
 	Unknown        int64      `json:"unknown"` // sending has no known outcome, and they are not there
+	Table          string     `json:"table,omitempty"`
 	Others         int64      `json:"other_rows"`
 	Drained        bool       `json:"drained"` // the table has reached the last acknowledged message of each partition
 	OrderUnchecked int64      `json:"order_unchecked,omitempty"`
@@ -84,11 +101,29 @@ type Result struct {
 	Files          int        `json:"files"`
 	Seconds        float64    `json:"seconds"`
 	Evidence       []Evidence `json:"evidence,omitempty"`
+	Tables         []Result   `json:"tables,omitempty"` // of a run into several; the figures above are their sums, of times the largest
 }
 
 // Good reports that the proof holds.
 func (r *Result) Good() bool {
-	return r.Lost == 0 && r.Doubled == 0 && r.Reordered == 0 && r.Altered == 0 && r.OrderUnchecked == 0
+	return r.Lost == 0 && r.Doubled == 0 && r.Reordered == 0 && r.Altered == 0 && r.Unexplained == 0 && r.OrderUnchecked == 0
+}
+
+// Sum adds the proofs of a run's tables up.
+func Sum(all []Result) Result {
+	if len(all) == 1 {
+		return all[0]
+	}
+	sum := Result{Run: all[0].Run, Drained: true, Tables: all}
+	for _, r := range all {
+		sum.Sent, sum.Rows, sum.Lost, sum.Doubled = sum.Sent+r.Sent, sum.Rows+r.Rows, sum.Lost+r.Lost, sum.Doubled+r.Doubled
+		sum.Reordered, sum.Altered, sum.Quarantined = sum.Reordered+r.Reordered, sum.Altered+r.Altered, sum.Quarantined+r.Quarantined
+		sum.Poison, sum.Unexplained, sum.Unknown, sum.Others = sum.Poison+r.Poison, sum.Unexplained+r.Unexplained, sum.Unknown+r.Unknown, sum.Others+r.Others
+		sum.OrderUnchecked, sum.ReadableRows = sum.OrderUnchecked+r.OrderUnchecked, sum.ReadableRows+r.ReadableRows
+		sum.ReadableP50, sum.ReadableP99, sum.ReadableMax = max(sum.ReadableP50, r.ReadableP50), max(sum.ReadableP99, r.ReadableP99), max(sum.ReadableMax, r.ReadableMax)
+		sum.Files, sum.Seconds, sum.Drained = sum.Files+r.Files, sum.Seconds+r.Seconds, sum.Drained && r.Drained
+	}
+	return sum
 }
 
 // Run reads the table and proves. The error is about reading; what is wrong with the rows is in the result.

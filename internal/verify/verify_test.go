@@ -134,12 +134,12 @@ func content(shard int32, seq uint64) record {
 	return r
 }
 
-func encode(tb testing.TB) func([]byte, int32, uint64) []byte {
+func encode(tb testing.TB) func([]byte, int32, uint64, int64) []byte {
 	s, err := avro.Parse(schema)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return func(b []byte, shard int32, seq uint64) []byte {
+	return func(b []byte, shard int32, seq uint64, _ int64) []byte {
 		return append(b, marshal(tb, s, content(shard, seq))...)
 	}
 }
@@ -223,7 +223,7 @@ func refusedOf(rows ...row) *memTable {
 
 func claim(tb testing.TB) Claim {
 	c := Claim{Run: run, Final: true, Schema: schema, Ends: map[int32]int64{0: 600, 1: 600},
-		NewContent: func() func([]byte, int32, uint64) []byte { return encode(tb) }}
+		NewContent: func() func([]byte, int32, uint64, int64) []byte { return encode(tb) }}
 	for range shards {
 		c.Shards = append(c.Shards, Shard{Sent: each, Reserved: each, Acked: func(seq uint64) bool { return seq < each }})
 	}
@@ -305,7 +305,7 @@ func TestDamageIsFoundAndNamed(t *testing.T) {
 				got.Quarantined != w.Quarantined || got.Unknown != w.Unknown || got.Others != w.Others || got.Drained != w.Drained || got.OrderUnchecked != 0 {
 				t.Errorf("got  %+v\nwant %+v", got, w)
 			}
-			if bad := w.Lost+w.Doubled+w.Altered+w.Reordered > 0; got.Good() == bad {
+			if bad := w.Lost+w.Doubled+w.Altered+w.Reordered+w.Quarantined > 0; got.Good() == bad {
 				t.Errorf("good: got %v", got.Good())
 			}
 			if c.says != "" && !slices.ContainsFunc(got.Evidence, func(e Evidence) bool { return strings.HasPrefix(e.String(), c.says) }) {

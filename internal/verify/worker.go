@@ -15,7 +15,7 @@ import (
 // worker reads files, one at a time.
 type worker struct {
 	*proof
-	content func([]byte, int32, uint64) []byte
+	content func([]byte, int32, uint64, int64) []byte
 	batch   *avro.Batch
 	datum   []byte
 	at      []int // row of the chunk that the batch's k-th datum belongs to
@@ -112,6 +112,10 @@ func (w *worker) own(s stamps, i int) bool {
 		w.found.add(s.evidence("altered", i, "a message of this number was never sent"))
 		return false
 	}
+	if w.fate(shard, uint64(seq)) == Elsewhere {
+		w.found.add(s.evidence("altered", i, "the message of this number went to another topic"))
+		return false
+	}
 	return true
 }
 
@@ -140,7 +144,11 @@ func (w *worker) rows(c lake.Chunk) error {
 		if known && !when.hidden {
 			w.ageOf(when.at, int64(s.intended.Value(i)))
 		}
-		w.datum = w.content(w.datum[:0], shard, seq)
+		if w.fate(shard, seq) != Row {
+			w.found.add(s.evidence("altered", i, "the message was made so that the table must refuse it"))
+			continue
+		}
+		w.datum = w.content(w.datum[:0], shard, seq, int64(s.intended.Value(i)))
 		if err := w.batch.Append(w.plan, w.datum); err != nil {
 			return fmt.Errorf("the content of shard %d seq %d cannot be recomputed: %w", shard, seq, err)
 		}
@@ -208,8 +216,8 @@ func (w *worker) refused(c lake.Chunk) error {
 			w.found.add(s.evidence("doubled", i, "the quarantine has this message more than once"))
 		case w.seen[shard].has(seq):
 			w.found.add(s.evidence("doubled", i, "the message is in the table and in the quarantine"))
-		default:
-			w.found.add(s.evidence("quarantined", i, ""))
+		case w.fate(shard, seq) == Row:
+			w.found.add(s.evidence("quarantined", i, "nothing was wrong with it"))
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package load
+package content
 
 import (
 	"bytes"
@@ -8,9 +8,15 @@ import (
 
 	"github.com/hamba/avro/v2"
 	"pgregory.net/rapid"
+
+	"weir/internal/config"
 )
 
-func mustGenerator(tb testing.TB, c Content) *Generator {
+func uniform(least, most int) Size {
+	return Size{Distribution: "uniform", Min: config.Size(least), Max: config.Size(most)}
+}
+
+func mustGenerator(tb testing.TB, c Spec) *Generator {
 	tb.Helper()
 	g, err := NewGenerator(c)
 	if err != nil {
@@ -36,12 +42,12 @@ const everything = `{"type":"record","name":"All","fields":[
  {"name":"lsu","type":{"type":"long","logicalType":"local-timestamp-micros"}},{"name":"id","type":{"type":"string","logicalType":"uuid"}}]}`
 
 func TestEveryRecordIsReadByAnotherImplementation(t *testing.T) {
-	for name, c := range map[string]Content{
+	for name, c := range map[string]Spec{
 		"bank transaction":          {Seed: 1},
-		"bank transaction, 300 B":   {Seed: 1, Size: ConstantSize(300)},
+		"bank transaction, 300 B":   {Seed: 1, Size: Constant(300)},
 		"every type":                {Seed: 2, Schema: everything},
-		"every type, filler inside": {Seed: 2, Schema: everything, Pad: "sub.fill", Size: UniformSize{500, 9000}, Key: "sub.who"},
-		"the filler is a bytes":     {Seed: 3, Schema: everything, Pad: "raw", Size: ConstantSize(2000), Key: "l"},
+		"every type, filler inside": {Seed: 2, Schema: everything, Pad: "sub.fill", Size: uniform(500, 9000), Key: "sub.who"},
+		"the filler is a bytes":     {Seed: 3, Schema: everything, Pad: "raw", Size: Constant(2000), Key: "l"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := mustGenerator(t, c)
@@ -72,9 +78,9 @@ func TestEveryRecordIsReadByAnotherImplementation(t *testing.T) {
 }
 
 func TestContentFollowsSeedAndNumberOnly(t *testing.T) {
-	g := mustGenerator(t, Content{Seed: 42, Size: UniformSize{280, 600}})
-	forward, backward := g.Writer(), mustGenerator(t, Content{Seed: 42, Size: UniformSize{280, 600}}).Writer()
-	other := mustGenerator(t, Content{Seed: 43, Size: UniformSize{280, 600}}).Writer()
+	g := mustGenerator(t, Spec{Seed: 42, Size: uniform(280, 600)})
+	forward, backward := g.Writer(), mustGenerator(t, Spec{Seed: 42, Size: uniform(280, 600)}).Writer()
+	other := mustGenerator(t, Spec{Seed: 43, Size: uniform(280, 600)}).Writer()
 	want := map[uint64][]byte{}
 	for n := range uint64(500) {
 		want[n] = forward.Append(nil, n)
@@ -105,7 +111,7 @@ func streamHash(records map[uint64][]byte) (h uint64) {
 }
 
 func TestSizesAreExactToTheByte(t *testing.T) {
-	schemas := []Content{{}, {Schema: everything, Pad: "sub.fill"}, {Schema: everything, Pad: "raw"}}
+	schemas := []Spec{{}, {Schema: everything, Pad: "sub.fill"}, {Schema: everything, Pad: "raw"}}
 	rapid.Check(t, func(t *rapid.T) {
 		c := schemas[rapid.IntRange(0, 2).Draw(t, "schema")]
 		floor := func() int { g, _ := NewGenerator(c); return g.Floor() }()
@@ -113,7 +119,7 @@ func TestSizesAreExactToTheByte(t *testing.T) {
 		// Around a filler of 64, 8,192 and 1,048,576 bytes its length takes a byte more: the hard places.
 		near := rapid.SampledFrom([]int{0, 64, 8192, 1 << 20}).Draw(t, "near")
 		want := floor + max(0, near+rapid.IntRange(-150, 150).Draw(t, "off"))
-		c.Size = ConstantSize(want)
+		c.Size = Constant(want)
 		g, err := NewGenerator(c)
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +134,7 @@ func TestSizesAreExactToTheByte(t *testing.T) {
 }
 
 func TestKeyIsTheField(t *testing.T) {
-	g := mustGenerator(t, Content{Schema: everything, Pad: "sub.fill", Key: "sub.who", Keys: 5, Size: UniformSize{500, 900}})
+	g := mustGenerator(t, Spec{Schema: everything, Pad: "sub.fill", Key: "sub.who", Keys: 5, Size: uniform(500, 900)})
 	w, schema := g.Writer(), mustSchema(t, everything)
 	keys := map[string]int{}
 	for n := range uint64(1000) {
@@ -145,7 +151,7 @@ func TestKeyIsTheField(t *testing.T) {
 	if len(keys) != 5 {
 		t.Errorf("got %d different keys, want 5", len(keys))
 	}
-	number := mustGenerator(t, Content{Schema: everything, Key: "i"}).Writer()
+	number := mustGenerator(t, Spec{Schema: everything, Key: "i"}).Writer()
 	b := number.Append(nil, 7)
 	var v map[string]any
 	if err := avro.Unmarshal(schema, b, &v); err != nil {
@@ -166,7 +172,7 @@ func mustSchema(tb testing.TB, text string) avro.Schema {
 }
 
 func TestBankTransactionIsAbout260Bytes(t *testing.T) {
-	w := mustGenerator(t, Content{Seed: 1}).Writer()
+	w := mustGenerator(t, Spec{Seed: 1}).Writer()
 	total := 0
 	for n := range uint64(10_000) {
 		total += HeaderSize + len(w.Append(nil, n))
@@ -198,7 +204,7 @@ func TestBankTransactionIsAbout260Bytes(t *testing.T) {
 }
 
 func TestGeneratorAllocatesNothing(t *testing.T) {
-	w := mustGenerator(t, Content{Seed: 1, Size: ConstantSize(400)}).Writer()
+	w := mustGenerator(t, Spec{Seed: 1, Size: Constant(400)}).Writer()
 	buf, n := make([]byte, 0, 4096), uint64(0)
 	if got := testing.AllocsPerRun(1000, func() {
 		b := w.Append(buf, n)
@@ -212,18 +218,16 @@ func TestGeneratorAllocatesNothing(t *testing.T) {
 func TestBadContentIsNamed(t *testing.T) {
 	record := func(fields string) string { return `{"type":"record","name":"R","fields":[` + fields + `]}` }
 	for name, c := range map[string]struct {
-		content Content
+		content Spec
 		want    string
 	}{
-		"no schema at all":      {Content{Schema: `{"type":`}, "value.schema: "},
-		"not a record":          {Content{Schema: `"string"`}, "value.schema: the schema is a string; only a record has columns"},
-		"a union of three":      {Content{Schema: record(`{"name":"u","type":["null","int","string"]}`)}, "value.schema: field u: a union of [null, int, string] is not supported in this version; unions of null and one type are"},
-		"a recursive type":      {Content{Schema: record(`{"name":"next","type":["null","R"]}`)}, "value.schema: field next: the recursive type R is not supported in this version"},
-		"filler that is absent": {Content{Schema: record(`{"name":"a","type":"int"}`), Pad: "b"}, "size.pad: the schema has no field b (fields: a)"},
-		"filler of a number":    {Content{Schema: record(`{"name":"a","type":"int"}`), Pad: "a"}, "size.pad: field a is a int, which cannot serve here"},
-		"key that is the pad":   {Content{Key: "reference"}, "key.field: reference is the filler, it cannot be the key as well"},
-		"size without a pad":    {Content{Schema: everything, Size: ConstantSize(900)}, "size.pad: name a string field of the schema that may be filled up to the size"},
-		"too small":             {Content{Size: ConstantSize(100)}, "size: 100 B cannot be reached with this schema: a value takes up to 182 B before the filler reference"},
+		"no schema at all":      {Spec{Schema: `{"type":`}, "value.schema: "},
+		"endless recursion":     {Spec{Schema: record(`{"name":"next","type":"R"}`)}, "value.schema: type R contains itself without an end"},
+		"filler that is absent": {Spec{Schema: record(`{"name":"a","type":"int"}`), Pad: "b"}, "size.pad: the schema has no field b (fields: a)"},
+		"filler of a number":    {Spec{Schema: record(`{"name":"a","type":"int"}`), Pad: "a"}, "size.pad: field a is a int, which cannot serve here"},
+		"key that is the pad":   {Spec{Key: "reference"}, "key.field: reference is the filler, it cannot be the key as well"},
+		"size without a pad":    {Spec{Schema: record(`{"name":"a","type":"int"}`), Size: Constant(900)}, "size.pad: the schema has no string, bytes or list that is free to grow to a size"},
+		"too small":             {Spec{Size: Constant(100)}, "size: 100 B cannot be reached with this schema: its smallest value that can be promised has 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewGenerator(c.content)

@@ -1,4 +1,4 @@
-package load
+package content
 
 import "math/bits"
 
@@ -31,6 +31,10 @@ func mix(z uint64) uint64 {
 const (
 	contentStream = 0x636f6e74656e7421
 	sizeStream    = 0x73697a65
+	keyStream     = 0x6b657973
+	faultStream   = 0x6661756c74
+	mixStream     = 0x6d6978
+	poolStream    = 0x706f6f6c
 )
 
 func streamOf(seed, n, stream uint64) rng {

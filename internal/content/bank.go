@@ -1,4 +1,4 @@
-package load
+package content
 
 import _ "embed"
 
@@ -15,24 +15,24 @@ const bankKeys = 100_000
 var bankFields = map[string]step{
 	"account_id":        ibans,
 	"counterparty":      ibans,
-	"booked_at":         {bookedAt, 8},
-	"value_date":        {valueDate, 3},
-	"amount":            {amount, 5},
-	"fee":               optional(step{fee, 3}, 0, 0.7),
+	"booked_at":         plain(8, 8, bookedAt),
+	"value_date":        plain(3, 3, valueDate),
+	"amount":            plain(2, 5, amount),
+	"fee":               optional(plain(2, 3, fee), 0, 0.7),
 	"merchant.id":       longs(100_000, 900_000),
 	"merchant.name":     oneOf(merchants),
 	"merchant.city":     oneOf(cities),
 	"merchant.category": longs(1_500, 8_000),
-	"card":              optional(step{card, 5}, 0, 0.3),
-	"tags":              arrays(oneOf(tags), 0, 3),
-	"risk":              {risk, 8},
+	"card":              optional(plain(5, 5, card), 0, 0.3),
+	"tags":              arrays(oneOf(tags), Lengths{0, 3}),
+	"risk":              plain(8, 8, risk),
 }
 
-var ibans = step{func(b []byte, d *draw) []byte {
+var ibans = plain(23, 23, func(b []byte, d *draw) []byte {
 	b = append(b, 44, 'D', 'E') // length 22
 	b = appendDigits(b, d.below(10_000_000_000), 10)
 	return appendDigits(b, d.below(10_000_000_000), 10)
-}, 23}
+})
 
 func bookedAt(b []byte, d *draw) []byte {
 	d.at = weekMicros + int64(d.below(weekDays*daySeconds*1e6))

@@ -1,4 +1,4 @@
-package load
+package content
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 // BenchmarkGenerate makes fresh records through the compiled plan, beside hamba encoding the same records from a map that is
 // already there (it draws nothing) and from a struct with raw logical types.
 func BenchmarkGenerate(b *testing.B) {
-	w := mustGenerator(b, Content{Seed: 1, Size: ConstantSize(260)}).Writer()
+	w := mustGenerator(b, Spec{Seed: 1, Size: Constant(260)}).Writer()
 	schema := mustSchema(b, bankSchema)
 	var asMap map[string]any
 	var asStruct transaction
