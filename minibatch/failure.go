@@ -18,6 +18,37 @@ var ErrTooManyRefused = errors.New("too many rows refused")
 // nothing of it is committed.
 var ErrAbandon = errors.New("stop now")
 
+// ErrGivenUp means that a batch failed until Retry allowed no further try.
+var ErrGivenUp = errors.New("given up")
+
+// A Class of an error says what becomes of the work that met it.
+type Class string
+
+// The classes of errors.
+const (
+	Transient Class = "transient" // it may pass: the batch is tried again, within Retry and its Budget
+	Permanent Class = "permanent" // no further try mends it: the run ends (Fatal, ErrMoved, ErrTooManyRefused)
+	Poisoned  Class = "poison"    // one record is bad: it goes to quarantine, and the batch goes on (Poison)
+	Abandoned Class = "abandoned" // nobody works on it any more: ErrGivenUp, or ErrAbandon
+)
+
+// ClassOf gives an error's class; it is empty for nil. What nobody has marked is transient.
+func ClassOf(err error) Class {
+	var p *poison
+	var f *Failure
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrGivenUp), errors.Is(err, ErrAbandon):
+		return Abandoned
+	case errors.Is(err, ErrMoved), errors.Is(err, ErrTooManyRefused), errors.As(err, &f) && f.After < 0:
+		return Permanent
+	case errors.As(err, &p):
+		return Poisoned
+	}
+	return Transient
+}
+
 // A Failure says whether trying again can help.
 type Failure struct {
 	Err   error
@@ -46,12 +77,13 @@ type poison struct{ Refused }
 
 func (p *poison) Error() string { return p.Reason }
 
-// Retry says how long a failing batch is tried again. Errors are worth another try unless they are Fatal, ErrMoved or
-// ErrTooManyRefused. Zero means the default.
+// Retry says how long a failing batch is tried again, and how often: only errors that are Transient are. Zero means the default.
 type Retry struct {
 	For  time.Duration // give up when a batch has failed for this long, default 5 min
 	Base time.Duration // the first wait lies in (0, Base], default 200 ms; it doubles
 	Max  time.Duration // the longest wait, default 15 s
+
+	Budget *Budget // bounds retries by the work that is done; nil: one of the run's own
 }
 
 func (r Retry) withDefaults() Retry {
@@ -63,6 +95,9 @@ func (r Retry) withDefaults() Retry {
 	}
 	if r.Max == 0 {
 		r.Max = 15 * time.Second
+	}
+	if r.Budget == nil {
+		r.Budget = &Budget{}
 	}
 	return r
 }
@@ -79,12 +114,6 @@ func (r Retry) wait(try int, err error) time.Duration {
 		d = f.After
 	}
 	return d
-}
-
-func final(err error) bool {
-	var f *Failure
-	var p *poison
-	return errors.As(err, &p) || errors.Is(err, ErrMoved) || errors.Is(err, ErrTooManyRefused) || errors.As(err, &f) && f.After < 0
 }
 
 // A panic in a transform or an adapter is an error of its batch, never of the process.

@@ -10,6 +10,15 @@
 // start no longer is what the sink holds is refused with [ErrMoved], so a second or a late worker does no harm. What a
 // transform refuses is counted and kept, and past [Skip] the job stops instead of hiding a flood.
 //
+// # Failures
+//
+// [ClassOf] tells what becomes of an error. Transient ones, which is what nobody has marked, are tried again with growing, random
+// waits, for at most [Retry].For since the batch first failed and within a [Budget] that keeps retries below a fifth of the
+// batches, so that a server in trouble is not stormed. Permanent ones ([Fatal], [ErrMoved], [ErrTooManyRefused]) end the run. A
+// record that is bad in itself ([Poison], [Quarantine]) is kept with its reason, and its batch goes on. What is abandoned
+// ([ErrGivenUp], [ErrAbandon]) has left nothing behind: the next run takes it up from the cursor. [Report] counts retries, and
+// those that had to wait for the budget; where the budget ended the run, its error is [ErrBudget] too.
+//
 // The core knows no Kafka, no table and no SQL: sources and sinks do.
 package minibatch
 

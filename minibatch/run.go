@@ -29,6 +29,7 @@ type Report struct {
 	Batches                                int
 	RowsIn, RowsOut, Quarantined, Filtered int64
 	Retries                                int
+	Throttled                              int    // of these, how many had to wait for the retry budget
 	Cursor                                 Cursor // in the destination when the run ended
 	Stopped                                bool   // it was asked to stop before it was done
 }
@@ -44,6 +45,7 @@ type Event struct {
 	Took     time.Duration // staging and commit of this batch
 	Err      error         // of Retrying
 	Wait     time.Duration // of Retrying
+	Budget   time.Duration // of Retrying: as much of Wait is for the retry budget
 	Position Cursor        // of Recovered
 	Report   Report        // so far
 }
@@ -85,26 +87,37 @@ func (r *runner[In, Out]) run(ctx context.Context, m Mode) error {
 	defer cancel()
 	var since time.Time // of the first failure in a row
 	for try := 0; ; {
-		err := r.batches(ctx, work, m, func() { try, since = 0, time.Time{} })
+		err := r.batches(ctx, work, m, func() {
+			try, since = 0, time.Time{}
+			r.retry.Budget.earn()
+		})
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err())):
 			r.report.Stopped = true
 			return nil
-		case final(err):
+		case ClassOf(err) != Transient:
 			return err
 		}
 		if since.IsZero() {
 			since = time.Now()
 		}
-		if time.Since(since) > r.retry.For {
-			return fmt.Errorf("given up after %v: %w", time.Since(since).Round(time.Second), err)
+		left := r.retry.For - time.Since(since)
+		if left < 0 {
+			return fmt.Errorf("%w after %v: %w", ErrGivenUp, time.Since(since).Round(time.Second), err)
 		}
-		wait := r.retry.wait(try, err)
+		held, poor := r.retry.Budget.take(left)
+		if poor != nil {
+			return fmt.Errorf("%w (%w): %w", ErrGivenUp, poor, err)
+		}
+		wait := max(held, r.retry.wait(try, err))
 		try++
 		r.report.Retries++
-		r.tell(Event{Kind: Retrying, Err: err, Wait: wait})
+		if held > 0 {
+			r.report.Throttled++
+		}
+		r.tell(Event{Kind: Retrying, Err: err, Wait: wait, Budget: held})
 		select {
 		case <-ctx.Done():
 			r.report.Stopped = true

@@ -55,7 +55,7 @@ func (s *site) load(ctx context.Context, j job.Job, c etl.Config, x execution, p
 		}
 	})
 	return told{
-		rowsIn: rep.RowsIn, rowsOut: rep.RowsOut, rejected: rep.Quarantined, filtered: rep.Filtered, stopped: rep.Stopped,
+		rowsIn: rep.RowsIn, rowsOut: rep.RowsOut, rejected: rep.Quarantined, filtered: rep.Filtered, retries: rep.Retries, stopped: rep.Stopped,
 		inputs:  []outcome.Dataset{{Namespace: "file", Name: filepath.Join(c.Files.Dir, c.Files.Pattern), Rows: rep.RowsIn}},
 		outputs: []outcome.Dataset{{Name: c.Table, Rows: rep.RowsOut}},
 	}, err

@@ -39,6 +39,7 @@ type execution struct {
 // told is what a run has to say at its end.
 type told struct {
 	rowsIn, rowsOut, rejected, filtered int64
+	retries                             int // of batches
 	inputs, outputs                     []outcome.Dataset
 	stopped                             bool
 }
@@ -157,7 +158,7 @@ func (s *site) heartbeat(ctx context.Context, run string, cancel context.CancelC
 
 func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 	o := r.Telling(outcome.Ready)
-	o.RowsIn, o.RowsOut, o.Rejected, o.Filtered, o.Inputs, o.Outputs = t.rowsIn, t.rowsOut, t.rejected, t.filtered, t.inputs, t.outputs
+	o.RowsIn, o.RowsOut, o.Rejected, o.Filtered, o.Retries, o.Inputs, o.Outputs = t.rowsIn, t.rowsOut, t.rejected, t.filtered, t.retries, t.inputs, t.outputs
 	switch {
 	case t.stopped:
 		o.State = outcome.Cancelled
@@ -167,7 +168,7 @@ func (t told) outcome(r ledger.Run, err error) outcome.Outcome {
 		}
 	case err != nil:
 		o.State = outcome.Failed
-		o.Cause = outcome.Cause{Code: code(err), Text: err.Error()}
+		o.Cause = outcome.Cause{Code: code(err), Text: err.Error(), Retryable: errors.Is(err, minibatch.ErrGivenUp)}
 		var c *cli.Error
 		if errors.As(err, &c) && c.Hint != "" {
 			o.Todo = "Data team: " + c.Hint
@@ -189,6 +190,10 @@ func code(err error) string {
 		return "data.too_many_refused"
 	case errors.Is(err, report.ErrCheck):
 		return "data.check"
+	case errors.Is(err, minibatch.ErrBudget):
+		return "run.retry_budget"
+	case errors.Is(err, minibatch.ErrGivenUp):
+		return "run.given_up"
 	}
 	return "run.error"
 }
@@ -233,7 +238,7 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 		s.attention("FAILED", j, err)
 	}
 	return told{
-		rowsIn: r.RowsIn, rowsOut: r.RowsOut, rejected: r.Quarantined, filtered: r.Filtered, // a stream that was stopped in order is good as far as it came
+		rowsIn: r.RowsIn, rowsOut: r.RowsOut, rejected: r.Quarantined, filtered: r.Filtered, retries: r.Retries, // a stream that was stopped in order is good as far as it came
 		inputs: []outcome.Dataset{{Namespace: "kafka", Name: c.Topic, Rows: r.RowsIn}}, outputs: []outcome.Dataset{{Name: c.Table, Rows: r.RowsOut}},
 	}, err
 }
@@ -293,7 +298,7 @@ func (s *site) makeReport(ctx context.Context, j job.Job, c report.Config, x exe
 		s.hub.Event("warn", fmt.Sprintf("%s was made anew from all rows: %s", j.Name, why))
 	}
 	t.rowsIn = rep.RowsIn()
-	t.rowsOut, t.stopped = r.RowsOut, r.Stopped
+	t.rowsOut, t.retries, t.stopped = r.RowsOut, r.Retries, r.Stopped
 	t.outputs[0].Rows = r.RowsOut
 	return t, err
 }

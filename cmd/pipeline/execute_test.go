@@ -14,6 +14,8 @@ func TestFailuresHaveTheirCodes(t *testing.T) {
 		"data.check":            minibatch.Fatal(fmt.Errorf("%w; not_null id", report.ErrCheck)),
 		"data.too_many_refused": fmt.Errorf("x: %w", minibatch.ErrTooManyRefused),
 		"run.fenced":            fmt.Errorf("x: %w", minibatch.ErrMoved),
+		"run.given_up":          fmt.Errorf("%w after 1m: x", minibatch.ErrGivenUp),
+		"run.retry_budget":      fmt.Errorf("%w (%w): x", minibatch.ErrGivenUp, minibatch.ErrBudget),
 		"run.error":             fmt.Errorf("x"),
 	} {
 		if got := code(err); got != want {

@@ -65,6 +65,7 @@ type runRow struct {
 	RowsIn   int64     `json:"rows_in"`
 	RowsOut  int64     `json:"rows_out"`
 	Rejected int64     `json:"rejected"`
+	Retries  int       `json:"retries"` // of batches, in the last attempt
 	Cause    string    `json:"cause,omitempty"`
 }
 
@@ -76,7 +77,7 @@ func rowOf(r ledger.Run) runRow {
 	}
 	row.Seconds = end.Sub(r.Started).Round(time.Millisecond).Seconds()
 	if o := r.Outcome; o != nil {
-		row.RowsIn, row.RowsOut, row.Rejected, row.Cause = o.RowsIn, o.RowsOut, o.Rejected, o.Cause.Text
+		row.RowsIn, row.RowsOut, row.Rejected, row.Retries, row.Cause = o.RowsIn, o.RowsOut, o.Rejected, o.Retries, o.Cause.Text
 	}
 	return row
 }
@@ -130,6 +131,9 @@ func showRunCommand(app *cli.App) *cobra.Command {
 				row := rowOf(r)
 				var b strings.Builder
 				fmt.Fprintf(&b, "%s\n  job       %s (%s)\n  state     %s\n  interval  %s\n  rows      in %d, out %d, rejected %d\n", r.RunID, r.Job, r.Kind, r.State, inWords(minibatch.Interval{Start: row.Start, End: row.End}), row.RowsIn, row.RowsOut, row.Rejected)
+				if row.Retries > 0 {
+					fmt.Fprintf(&b, "  retries   %d, of batches\n", row.Retries)
+				}
 				if row.Cause != "" {
 					fmt.Fprintf(&b, "  why       %s\n", row.Cause)
 				}

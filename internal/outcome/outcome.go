@@ -86,6 +86,7 @@ type Outcome struct {
 	RowsOut  int64 `json:"rows_out,omitempty"`
 	Rejected int64 `json:"rejected,omitempty"`
 	Filtered int64 `json:"filtered,omitempty"`
+	Retries  int   `json:"retries,omitempty"` // of batches, within the attempt
 
 	Inputs  []Dataset `json:"inputs,omitempty"`
 	Outputs []Dataset `json:"outputs,omitempty"`

@@ -40,7 +40,7 @@ func outcomes() *rapid.Generator[Outcome] {
 			Interval: Interval{times(true).Draw(t, "from"), times(true).Draw(t, "to")},
 			Attempt:  rapid.IntRange(0, 9).Draw(t, "attempt"), MaxAttempts: rapid.IntRange(0, 9).Draw(t, "max"), Revision: rapid.IntRange(0, 99).Draw(t, "rev"),
 			Started: times(false).Draw(t, "started"), Ended: times(false).Draw(t, "ended"),
-			RowsIn: rows.Draw(t, "in"), RowsOut: rows.Draw(t, "out"), Rejected: rows.Draw(t, "rejected"), Filtered: rows.Draw(t, "filtered"),
+			RowsIn: rows.Draw(t, "in"), RowsOut: rows.Draw(t, "out"), Rejected: rows.Draw(t, "rejected"), Filtered: rows.Draw(t, "filtered"), Retries: rapid.IntRange(0, 99).Draw(t, "retries"),
 			Cause: Cause{text.Draw(t, "code"), text.Draw(t, "cause"), rapid.Bool().Draw(t, "retryable")}, Todo: text.Draw(t, "todo"), LogRef: text.Draw(t, "log"),
 		}
 		if s := sets.Draw(t, "inputs"); len(s) > 0 {

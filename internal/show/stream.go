@@ -99,7 +99,11 @@ func (w *Stream) Event(e minibatch.Event) {
 			w.hub.Event("warn", fmt.Sprintf("%s: %d records to quarantine", w.s.Job, e.Refused))
 		}
 	case minibatch.Retrying:
-		w.hub.Event("warn", fmt.Sprintf("%s: trying again in %v: %v", w.s.Job, e.Wait.Round(time.Millisecond), e.Err))
+		why := ""
+		if e.Budget > 0 {
+			why = ", the retry budget is exhausted"
+		}
+		w.hub.Event("warn", fmt.Sprintf("%s: trying again in %v%s: %v", w.s.Job, e.Wait.Round(time.Millisecond), why, e.Err))
 	}
 	w.publish()
 }
