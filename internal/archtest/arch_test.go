@@ -61,7 +61,7 @@ func ours(imports []string) []string {
 // floors are the layers of the house, from the ground up: a room imports rooms of lower floors only, and of its own floor only
 // those named in neighbours.
 var floors = [][]string{
-	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "profiles"},
+	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome", "internal/content"},
@@ -98,6 +98,7 @@ var only = map[string][]string{
 	"internal/config":   {},
 	"internal/stamp":    {},
 	"internal/scale":    {},
+	"internal/regress":  {},
 	"internal/workers":  {"internal/scale"},
 	"internal/outcome":  {},
 	"internal/engine":   {"internal/cli"},

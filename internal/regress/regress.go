@@ -1,0 +1,218 @@
+// Package regress judges from whole runs whether one build is slower than another.
+//
+// [Compare] takes pairs of runs that were made next to each other, in the order that [Order] gives; [Stored] takes runs against a
+// baseline of another day; [Changes] looks for the runs of a history at which something changed; [Calibrate] tells from runs of the
+// same build how small a change can be seen at all.
+//
+// # Promises
+//
+// The unit of replication is the run, never the message: a test over pooled messages always finds something, so no function here
+// takes a run's samples. Tests are exact for the number of runs that there are: no normal approximation of six values. A metric has
+// regressed only if chance is unlikely (p, after Holm's correction for all gated metrics) and the change is large enough to matter
+// (relative and absolute floor). It is pure: numbers in, verdicts out, no clock; what is drawn at random has a seed.
+package regress
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Better says which way of a metric is good.
+type Better string
+
+// Latencies are better low, throughput is better high.
+const (
+	Low  Better = "low"
+	High Better = "high"
+)
+
+// A Metric of a run.
+type Metric struct {
+	Name     string  `json:"name"`
+	Unit     string  `json:"unit,omitempty"`
+	Better   Better  `json:"better"`
+	Floor    float64 `json:"floor"`              // a smaller relative change does not matter: 0.05
+	Absolute float64 `json:"absolute,omitempty"` // nor does a smaller absolute one, in the metric's unit
+	Gated    bool    `json:"gated"`              // it can fail a build; others are shown
+}
+
+// A Pair is a metric of two runs that were made next to each other: the baseline's and the candidate's.
+type Pair struct {
+	Base      float64 `json:"base"`
+	Candidate float64 `json:"candidate"`
+}
+
+// worse is how much worse the candidate is, as a logarithm of the ratio: 0 is the same, positive is worse.
+func (m Metric) worse(p Pair) float64 {
+	d := math.Log(p.Candidate / p.Base)
+	if m.Better == High {
+		return -d
+	}
+	return d
+}
+
+// Verdict on a metric or on a comparison.
+type Verdict string
+
+// The verdicts, the worst last.
+const (
+	Improved     Verdict = "improved"
+	Unchanged    Verdict = "unchanged"
+	NoBaseline   Verdict = "no baseline"
+	Inconclusive Verdict = "inconclusive"
+	Regressed    Verdict = "regressed"
+	Invalid      Verdict = "invalid"
+)
+
+var order = []Verdict{Improved, Unchanged, NoBaseline, Inconclusive, Regressed, Invalid}
+
+// Worst is the verdict of several: what a build is judged by.
+func Worst(all ...Verdict) Verdict {
+	out := Unchanged
+	for _, v := range all {
+		if v != Improved && slices.Index(order, v) > slices.Index(order, out) {
+			out = v
+		}
+	}
+	if out == Unchanged && len(all) > 0 && !slices.Contains(all, Unchanged) {
+		return Improved
+	}
+	return out
+}
+
+const (
+	// Alpha is the chance of a false alarm that is accepted, over all gated metrics.
+	Alpha = 0.05
+	// Least is how many pairs there must be: with fewer no result can be as unlikely as Alpha (2^-4 = 0.0625).
+	Least = 5
+	// Default and Most are how many pairs are made, if nothing else is said, and at most.
+	Default, Most = 6, 12
+)
+
+// Order is who runs when: A the baseline, B the candidate. ABBA BAAB … lets a drift of the machine hit both alike.
+func Order(pairs int) []byte {
+	out := make([]byte, 0, 2*pairs)
+	for i := range pairs {
+		ab := "AB"
+		if i%4 == 1 || i%4 == 2 {
+			ab = "BA"
+		}
+		out = append(out, ab...)
+	}
+	return out
+}
+
+// A Finding is what there is to say about one metric.
+type Finding struct {
+	Metric     Metric  `json:"metric"`
+	Pairs      []Pair  `json:"pairs"`
+	Estimate   float64 `json:"estimate"`   // relative change, positive is worse: 0.1 is 10 % worse
+	From       float64 `json:"from"`       // interval of the estimate …
+	To         float64 `json:"to"`         // … with this confidence,
+	Confidence float64 `json:"confidence"` // which is that of an exact interval: at most 95 % where so many pairs allow it
+	Difference float64 `json:"difference"` // in the metric's unit, positive is worse
+	P          float64 `json:"p"`          // that the candidate is worse by chance, corrected for the number of gated metrics
+	PBetter    float64 `json:"p_better"`   // that it is better by chance
+	Verdict    Verdict `json:"verdict"`
+	Equivalent bool    `json:"equivalent"`            // proven: the whole interval lies within ±floor
+	Needed     int     `json:"runs_needed,omitempty"` // pairs that would probably decide; inconclusive only
+	Reason     string  `json:"reason"`                // one sentence
+}
+
+// Compare judges metrics by their pairs. Each metric has as many pairs as it has valid runs.
+func Compare(metrics []Metric, pairs map[string][]Pair) ([]Finding, error) {
+	out := make([]Finding, len(metrics))
+	for i, m := range metrics {
+		f, err := find(m, pairs[m.Name])
+		if err != nil {
+			return nil, err
+		}
+		out[i] = f
+	}
+	holm(out, func(f *Finding) *float64 { return &f.P })
+	holm(out, func(f *Finding) *float64 { return &f.PBetter })
+	for i := range out {
+		out[i].judge()
+	}
+	return out, nil
+}
+
+func find(m Metric, pairs []Pair) (Finding, error) {
+	f := Finding{Metric: m, Pairs: pairs, P: 1, PBetter: 1}
+	if len(pairs) > 20 {
+		return f, fmt.Errorf("%s: %d pairs: more than 20 are not tested exactly, and not needed", m.Name, len(pairs))
+	}
+	d := make([]float64, len(pairs))
+	base := make([]float64, len(pairs))
+	for i, p := range pairs {
+		if !(p.Base > 0) || !(p.Candidate > 0) || math.IsInf(p.Base, 0) || math.IsInf(p.Candidate, 0) {
+			return f, fmt.Errorf("%s: pair %d is %v and %v: expected positive numbers", m.Name, i+1, p.Base, p.Candidate)
+		}
+		d[i], base[i] = m.worse(p), p.Base
+	}
+	if len(pairs) == 0 {
+		return f, nil
+	}
+	f.P, f.PBetter = signFlip(d), signFlip(negative(d))
+	est, from, to, conf := hodgesLehmann(d)
+	f.Estimate, f.From, f.To, f.Confidence = math.Expm1(est), math.Expm1(from), math.Expm1(to), conf
+	f.Difference = median(base) * f.Estimate
+	return f, nil
+}
+
+func (f *Finding) judge() {
+	m := f.Metric
+	n := len(f.Pairs)
+	f.Equivalent = n >= Least && f.From > -m.Floor && f.To < m.Floor
+	matters := func(e float64) bool { return e >= m.Floor && math.Abs(f.Difference) >= m.Absolute }
+	switch {
+	case n == 0:
+		f.Verdict, f.Reason = NoBaseline, "there is nothing to compare with"
+	case n < Least:
+		f.Verdict, f.Needed = Inconclusive, Least
+		f.Reason = fmt.Sprintf("%d pairs: fewer than %d can prove nothing", n, Least)
+	case f.P <= Alpha && matters(f.Estimate):
+		f.Verdict, f.Reason = Regressed, f.sentence("worse")
+	case f.PBetter <= Alpha && matters(-f.Estimate):
+		f.Verdict, f.Reason = Improved, f.sentence("better")
+	case matters(math.Abs(f.Estimate)): // it looks like a change, and may be chance
+		f.Verdict, f.Needed = Inconclusive, f.needed()
+		f.Reason = fmt.Sprintf("%s; %d pairs would probably decide", f.sentence(map[bool]string{true: "worse", false: "better"}[f.Estimate > 0]), f.Needed)
+	default:
+		f.Verdict = Unchanged
+		f.Reason = fmt.Sprintf("%s; within ±%.3g %%: %s", f.sentence(map[bool]string{true: "worse", false: "better"}[f.Estimate > 0]), 100*m.Floor, map[bool]string{true: "proven", false: "not proven"}[f.Equivalent])
+	}
+}
+
+func (f *Finding) sentence(way string) string {
+	e, from, to, p := f.Estimate, f.From, f.To, f.P
+	if way == "better" {
+		e, from, to, p = -e, -f.To, -f.From, f.PBetter
+	}
+	return fmt.Sprintf("%s %.1f %% %s [%.1f %%, %.1f %%], p %.3f, %d pairs", f.Metric.Name, 100*e, way, 100*from, 100*to, p, len(f.Pairs))
+}
+
+// needed: the interval shrinks with the root of the number of pairs; it has to end at the floor's side of nought.
+func (f *Finding) needed() int {
+	half := (math.Log1p(f.To) - math.Log1p(f.From)) / 2
+	gap := max(math.Abs(math.Log1p(f.Estimate)), math.Log1p(f.Metric.Floor)/2)
+	n := int(math.Ceil(float64(len(f.Pairs)) * (half / gap) * (half / gap)))
+	return max(n, len(f.Pairs)+2)
+}
+
+// Confirmed joins a round and the one that was made to confirm it on a fresh job: what only one of them found is not certain.
+func Confirmed(first, second []Finding) []Finding {
+	out := slices.Clone(first)
+	for i := range out {
+		if out[i].Verdict != Regressed {
+			continue
+		}
+		j := slices.IndexFunc(second, func(f Finding) bool { return f.Metric.Name == out[i].Metric.Name })
+		if j < 0 || second[j].Verdict != Regressed {
+			out[i].Verdict = Inconclusive
+			out[i].Reason += "; the second round did not find it"
+		}
+	}
+	return out
+}
