@@ -100,7 +100,7 @@ func TestAnExhaustedBudgetEndsTheRun(t *testing.T) {
 	}{
 		"time brings none":             {Retry{Budget: &Budget{Burst: 3, PerMinute: -1}}, "job copy: given up (retry budget exhausted: 3 retries for 0 batches): plan: no broker answers"},
 		"the next one comes too late":  {Retry{For: 20 * time.Second, Budget: &Budget{Burst: 2, PerMinute: 1}}, "retry budget exhausted: 2 retries for 0 batches, the next one in "},
-		"the time of one batch is out": {Retry{For: 20 * time.Second}, "given up after 2"},
+		"the time of one batch is out": {Retry{For: 20 * time.Second}, "given up after "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

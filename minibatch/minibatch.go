@@ -61,7 +61,8 @@ func (i Interval) IsZero() bool { return i.Start.IsZero() && i.End.IsZero() }
 type Batch struct {
 	Job         string
 	From, To    Cursor
-	Parts       []Part // disjoint pieces that are staged side by side; none means that there is nothing to do
+	Parts       []Part // disjoint pieces that are staged side by side; none means that there is nothing to do …
+	Pin         bool   // … but to commit To, so that later runs begin there
 	Interval    Interval
 	Rows, Bytes int64 // estimates, 0 if unknown
 }

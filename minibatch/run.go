@@ -162,7 +162,7 @@ func (r *runner[In, Out]) batches(ctx, work context.Context, m Mode, progress fu
 			return fmt.Errorf("plan: %w", err)
 		}
 		b.Job = r.job.Name
-		if len(b.Parts) == 0 {
+		if len(b.Parts) == 0 && !b.Pin {
 			r.tell(Event{Kind: CaughtUp})
 			if m != Daemon {
 				return nil

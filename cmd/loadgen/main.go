@@ -24,14 +24,15 @@ const page = `Put a load on a Kafka topic and prove from the destination table w
   loadgen run profiles/mine.yaml   run your own
   loadgen verify last              prove lost 0, doubled 0, reordered 0, altered 0
   loadgen preview demo             what a run would do, with sample records; no server needed
+  loadgen compare ci --baseline CMD --candidate CMD      is one build of a pipeline slower than the other?
 
 Broker and registry are those of weir.yaml, or of the running ` + "`pipeline`" + ` of the same --home.
 
-Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken, 5 the proof fails,
-6 invalid (the generator did not keep its schedule), 130 interrupted with results saved.`
+Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken, 4 regressed (compare),
+5 the proof fails, 6 invalid (the generator did not keep its schedule) or inconclusive, 7 no baseline, 130 interrupted with results saved.`
 
 func newCommand(app *cli.App) *cobra.Command {
 	root := &cobra.Command{Use: "loadgen", Short: "Put a load on a Kafka topic and prove what became of it", Long: page}
-	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app))
+	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app))
 	return root
 }

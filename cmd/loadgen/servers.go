@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -40,5 +41,26 @@ func lookup(pr *project.Project, url string) load.Lookup {
 			return 0, "", err
 		}
 		return reg.Subject(ctx, subject, version)
+	}
+}
+
+// connectWhenReady waits until broker and registry answer, as long as the pipeline lives that may serve them.
+func connectWhenReady(ctx context.Context, pr *project.Project, sys *system) (kafka.Config, *registry.Client, error) {
+	for end := time.Now().Add(readyTime); ; {
+		k, reg, err := (servers{}).connect(ctx, pr)
+		if err == nil {
+			return k, reg, nil
+		}
+		if died := sys.died(); died != nil {
+			return k, nil, died
+		}
+		if time.Now().After(end) {
+			return k, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return k, nil, context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 }

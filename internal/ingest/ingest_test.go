@@ -206,19 +206,25 @@ func TestStartLatestLeavesOutWhatWasThere(t *testing.T) {
 	j := s.job(Config{Start: "latest", Commit: Commit{Age: 1}})
 	go func() {
 		_, err := j.Run(ctx, minibatch.Daemon, func(e minibatch.Event) {
-			if e.Kind == minibatch.Committed || e.Kind == minibatch.CaughtUp {
+			if e.Kind == minibatch.Committed {
 				committed <- struct{}{}
 			}
 		})
 		done <- err
 	}()
-	<-committed
-	s.sendNumbers(30, 60)
-	<-committed
-	cancel()
+	<-committed // the start, and nothing else
+	if n := len(s.rows()); n != 0 {
+		t.Errorf("%d rows from before the start", n)
+	}
+	cancel() // also a process that ends now does not move it
 	s.ok(<-done)
+	s.sendNumbers(30, 60)
 	s.drain(Config{Start: "latest"})
-	for id := range s.rows() {
+	rows := s.rows()
+	if len(rows) != 30 {
+		t.Errorf("%d rows, expected the 30 that came after the start", len(rows))
+	}
+	for id := range rows {
 		if id < 30 {
 			t.Fatalf("order %d was there before the start", id)
 		}

@@ -53,7 +53,7 @@ func Duet(m Metric, windows []Pair, seed uint64) (Finding, error) {
 	f.P, f.PBetter = share(true), share(false)
 	f.Estimate, f.From, f.To, f.Confidence = math.Expm1(mean(d)), math.Expm1(means[draws/40]), math.Expm1(means[draws-1-draws/40]), 0.95
 	f.Difference = median(base) * f.Estimate
-	f.judge()
+	f.judge(LeastWindows)
 	return f, nil
 }
 

@@ -90,6 +90,16 @@ const (
 	Default, Most = 6, 12
 )
 
+// PairsFor is how many pairs it takes to find anything when so many metrics decide: the smallest p there can be, times their number
+// (Holm), must not be above Alpha.
+func PairsFor(gated int) int {
+	n := Least
+	for float64(max(gated, 1))*math.Ldexp(1, -n) > Alpha {
+		n++
+	}
+	return n
+}
+
 // Order is who runs when: A the baseline, B the candidate. ABBA BAAB … lets a drift of the machine hit both alike.
 func Order(pairs int) []byte {
 	out := make([]byte, 0, 2*pairs)
@@ -132,8 +142,18 @@ func Compare(metrics []Metric, pairs map[string][]Pair) ([]Finding, error) {
 	}
 	holm(out, func(f *Finding) *float64 { return &f.P })
 	holm(out, func(f *Finding) *float64 { return &f.PBetter })
+	gated := 0
+	for _, m := range metrics {
+		if m.Gated {
+			gated++
+		}
+	}
 	for i := range out {
-		out[i].judge()
+		need := Least
+		if out[i].Metric.Gated {
+			need = PairsFor(gated)
+		}
+		out[i].judge(need)
 	}
 	return out, nil
 }
@@ -161,7 +181,7 @@ func find(m Metric, pairs []Pair) (Finding, error) {
 	return f, nil
 }
 
-func (f *Finding) judge() {
+func (f *Finding) judge(need int) {
 	m := f.Metric
 	n := len(f.Pairs)
 	f.Equivalent = n >= Least && f.From > -m.Floor && f.To < m.Floor
@@ -169,9 +189,9 @@ func (f *Finding) judge() {
 	switch {
 	case n == 0:
 		f.Verdict, f.Reason = NoBaseline, "there is nothing to compare with"
-	case n < Least:
-		f.Verdict, f.Needed = Inconclusive, Least
-		f.Reason = fmt.Sprintf("%d pairs: fewer than %d can prove nothing", n, Least)
+	case n < need:
+		f.Verdict, f.Needed = Inconclusive, need
+		f.Reason = fmt.Sprintf("%d pairs: fewer than %d can prove nothing", n, need)
 	case f.P <= Alpha && matters(f.Estimate):
 		f.Verdict, f.Reason = Regressed, f.sentence("worse")
 	case f.PBetter <= Alpha && matters(-f.Estimate):

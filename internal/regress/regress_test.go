@@ -239,6 +239,30 @@ func TestASecondRoundMustFindIt(t *testing.T) {
 	}
 }
 
+// Four metrics decide: six pairs cannot find anything, since 4/2^6 is above 5 %.
+func TestEnoughPairsForTheGates(t *testing.T) {
+	for gated, want := range map[int]int{1: 5, 2: 6, 3: 6, 4: 7, 6: 7, 7: 8} {
+		if got := PairsFor(gated); got != want {
+			t.Errorf("%d gated metrics: %d pairs, want %d", gated, got, want)
+		}
+	}
+	var ms []Metric
+	pairs := map[string][]Pair{}
+	for _, n := range []string{"a", "b", "c", "d"} {
+		ms = append(ms, Metric{Name: n, Better: Low, Floor: 0.05, Gated: true})
+		pairs[n] = same(7, 100, 100)
+	}
+	pairs["a"] = same(7, 100, 130)
+	f, err := Compare(ms, pairs)
+	if err != nil || f[0].Verdict != Regressed || f[1].Verdict != Unchanged {
+		t.Errorf("got %+v, %v", f, err)
+	}
+	pairs["a"] = same(6, 100, 130)
+	if f, err = Compare(ms, pairs); err != nil || f[0].Verdict != Inconclusive || f[0].Needed != 7 {
+		t.Errorf("six pairs: %s (%s), %v", f[0].Verdict, f[0].Reason, err)
+	}
+}
+
 func TestWorst(t *testing.T) {
 	for _, x := range []struct {
 		all  []Verdict

@@ -126,6 +126,8 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 			b.Parts = append(b.Parts, minibatch.Part{Index: i, Spec: spec})
 		}
 	}
+	// Where "latest" was is written down at once: it must not move while there is nothing to read.
+	b.Pin = len(b.Parts) == 0 && at.TopicID == "" && s.start == "latest"
 	return b, nil
 }
 

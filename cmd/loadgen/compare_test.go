@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weir/internal/regress"
+)
+
+// runs are pairs of a comparison whose candidate is worse by a share in one metric.
+func runs(n int, metric string, worse float64) []regress.Run {
+	var out []regress.Run
+	for i := range n {
+		for _, build := range []string{regress.Baseline, regress.Candidate} {
+			v := map[string]float64{"p50": 10, "p99": 100, "fresh_p99": 1000, "cpu": 5, "drain": 2}
+			for k := range v {
+				v[k] *= 1 + 0.002*float64((i*3)%n)
+				if k == metric && build == regress.Candidate {
+					v[k] *= 1 + worse
+				}
+			}
+			out = append(out, regress.Run{Build: build, Pair: i + 1, Round: 1, Values: v})
+		}
+	}
+	return out
+}
+
+// CI acts on the exit code: each verdict has its own.
+func TestAComparisonIsJudgedAgain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	broken := runs(7, "", 0)
+	broken[3].Broken = "lost 2"
+	for _, x := range []struct {
+		name  string
+		runs  []regress.Run
+		flags []string
+		code  int
+		want  string
+	}{
+		{"the same", runs(7, "", 0), nil, 0, `"verdict":"unchanged"`},
+		{"slower", runs(7, "p99", 0.3), nil, exitRegression, `"verdict":"regressed"`},
+		{"slower by less than what matters", runs(7, "p99", 0.3), []string{"--floor", "p99=40%"}, 0, `"verdict":"unchanged"`},
+		{"slower by a few milliseconds", runs(7, "p99", 0.3), []string{"--floor", "p99=50ms"}, 0, `"verdict":"unchanged"`},
+		{"slower where nobody looks", runs(7, "p99", 0.3), []string{"--gate", "p50,cpu"}, 0, `"verdict":"unchanged"`},
+		{"faster", runs(7, "cpu", -0.3), []string{"--gate", "cpu"}, 0, `"verdict":"improved"`},
+		{"too few pairs", runs(5, "p99", 0.3), nil, exitInvalid, `"verdict":"inconclusive"`},
+		{"too few pairs, and that is allowed", runs(5, "p99", 0.3), []string{"--inconclusive", "pass"}, 0, `"verdict":"inconclusive"`},
+		{"rows lost", broken, nil, exitIntegrity, `"broken":true`},
+		{"no runs", nil, nil, exitNoBaseline, `"verdict":"no baseline"`},
+	} {
+		dir := t.TempDir()
+		b, err := json.Marshal(regress.Comparison{Runs: x.runs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, comparisonFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, errs := loadgen(t.Context(), append([]string{"compare", "--from", dir, "--json", "--home", t.TempDir()}, x.flags...)...)
+		if code != x.code || !strings.Contains(out, x.want) {
+			t.Errorf("%s: exit code %d, want %d\n%s\n%s", x.name, code, x.code, out, errs)
+		}
+	}
+}
+
+func TestWrongComparisons(t *testing.T) {
+	t.Chdir(t.TempDir())
+	home := t.TempDir()
+	for _, x := range []struct{ args, want string }{
+		{"compare", "expected a profile, --baseline and --candidate, or --from"},
+		{"compare ci --baseline a", "expected a profile, --baseline and --candidate, or --from"},
+		{"compare ci --baseline a --candidate b --pairs 4", "--pairs: expected 7 to 12, got 4: with 4 metrics that decide, fewer can prove nothing"},
+		{"compare ci --baseline a --candidate b --pairs 13", "--pairs: expected 7 to 12, got 13"},
+		{"compare ci --baseline a --candidate b --floor p99", `--floor: expected metric=20%, with one of p50, p99, fresh_p99, cpu, drain, got "p99"`},
+		{"compare ci --baseline a --candidate b --floor p99=fast", `--floor p99: expected 20% or 5ms, got "fast"`},
+		{"compare ci --baseline a --candidate b --gate speed", "--gate: expected one of p50, p99, fresh_p99, cpu, drain"},
+		{"compare ci --baseline a --candidate b --confirm maybe", "--confirm: expected auto, always or never"},
+		{"compare ci --baseline a --candidate b --inconclusive maybe", "--inconclusive: expected fail or pass"},
+		{"compare nothing --baseline a --candidate b", "there is no profile nothing"},
+		{"compare --from nowhere", "--from: open nowhere/comparison.json: no such file or directory"},
+		{"compare ci --baseline a --candidate b --noise nowhere", "--noise: open nowhere: no such file or directory"},
+		{"calibrate ci", "expected --system"},
+	} {
+		code, _, errs := loadgen(t.Context(), append(strings.Fields(x.args), "--home", home)...)
+		if code != 2 || !strings.Contains(errs, x.want) {
+			t.Errorf("%s: exit code %d, %s", x.args, code, errs)
+		}
+	}
+}
+
+// A pipeline that does not come up is told in its own words.
+func TestAPipelineThatDies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, _, errs := loadgen(t.Context(), "compare", "ci", "--baseline", "sh -c 'echo no such job >&2; exit 3'", "--candidate", "true", "--home", t.TempDir())
+	if code != 1 || !strings.Contains(errs, "pair 1, baseline: the pipeline under test ended (exit status 3): no such job") || !strings.Contains(errs, "its output: ") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
