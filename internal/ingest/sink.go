@@ -179,12 +179,17 @@ func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []min
 	if len(files) == 0 {
 		return nil
 	}
-	to, err := topic.Further(q.at, b.To)
-	if err != nil {
-		return err
+	further := func(stored json.RawMessage) (json.RawMessage, error) {
+		err := topic.Ours(q.at, stored, b)
+		if errors.Is(err, minibatch.ErrMoved) {
+			return nil, elsewhere{err}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return topic.Further(stored, b.To)
 	}
-	_, err = q.table.Commit(ctx, lake.Commit{Job: b.Job, ID: b.ID(), From: q.at, To: to, Add: files})
-	if err != nil {
+	if _, err := q.table.Commit(ctx, lake.Commit{Job: b.Job, ID: b.ID(), Advance: further, Add: files}); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	return nil

@@ -100,6 +100,32 @@ func Advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 	}
 }
 
+// Ours fails with minibatch.ErrMoved if a cursor has another position than before for a partition of a batch. Those of other workers
+// may move.
+func Ours(before, now json.RawMessage, b minibatch.Batch) error {
+	var at [2]Offsets
+	for i, raw := range []json.RawMessage{before, now} {
+		c, err := Stored(raw)
+		if err == nil {
+			at[i], err = ToOffsets(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	to, err := ToOffsets(b.To)
+	if err != nil {
+		return err
+	}
+	for p := range to.Next {
+		was, had := at[0].Next[p]
+		if is, has := at[1].Next[p]; is != was || has != had {
+			return fmt.Errorf("%w: partition %d is at %s, this worker started from %s", minibatch.ErrMoved, p, position(is, has), position(was, had))
+		}
+	}
+	return nil
+}
+
 // Further is the quarantine's new cursor: it never goes back, also where this batch ends before one that an earlier try
 // had already committed there.
 func Further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
