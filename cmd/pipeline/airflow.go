@@ -37,8 +37,8 @@ tried again follows the one that still runs there. A task that runs twice for an
 	}
 	f := c.Flags()
 	f.StringVar(&o.id, "dag", "", "DAG id (default: weir_ and the first job's name)")
-	f.StringVar(&o.cron, "cron", "0 6 * * *", "when a data interval ends and its run starts: five fields, or @hourly, @daily, …")
-	f.StringVar(&o.zone, "timezone", "UTC", "time zone of the schedule")
+	f.StringVar(&o.cron, "cron", "", "when a data interval ends and its run starts: five fields, or @hourly, @daily, … (default: the jobs' own schedule, or else 0 6 * * *)")
+	f.StringVar(&o.zone, "timezone", "", "time zone of the schedule (default: that of the jobs' schedule, or else UTC)")
 	f.StringVar(&o.start, "start", "", "first day (default: today)")
 	f.BoolVar(&o.catchUp, "catch-up", false, "run the intervals since --start that are past, too")
 	f.IntVar(&o.retries, "retries", 3, "how often a failed task is tried again")
@@ -62,7 +62,7 @@ func (o airflowOptions) run(ctx context.Context, app *cli.App, names []string) e
 	if !slices.Contains(submitTargets, o.to) {
 		return cli.Usage(fmt.Errorf("--to: expected %s, got %q", strings.Join(submitTargets, ", "), o.to), "")
 	}
-	if _, err := cron.ParseStandard(o.cron); err != nil {
+	if _, err := cron.ParseStandard(o.cron); o.cron != "" && err != nil {
 		return cli.Usage(fmt.Errorf("--cron: expected five fields such as \"0 6 * * *\", got %q: %w", o.cron, err), "")
 	}
 	p, err := project.Open(o.project, app.Home)
@@ -76,6 +76,9 @@ func (o airflowOptions) run(ctx context.Context, app *cli.App, names []string) e
 			return err
 		}
 		jobs = append(jobs, j)
+	}
+	if err := o.schedule(app, jobs); err != nil {
+		return err
 	}
 	d, err := o.dag(ctx, p, jobs)
 	if err != nil {
@@ -93,6 +96,39 @@ func (o airflowOptions) run(ctx context.Context, app *cli.App, names []string) e
 		return err
 	}
 	return app.Result(map[string]any{"dag": d.ID, "file": o.out, "tasks": len(d.Tasks)}, fmt.Sprintf("%s: DAG %s with %d tasks\n", o.out, d.ID, len(d.Tasks)))
+}
+
+// schedule fills in what no flag says: a DAG has one schedule, its jobs' own.
+func (o *airflowOptions) schedule(app *cli.App, jobs []job.Job) error {
+	if _, err := time.LoadLocation(o.zone); err != nil {
+		return cli.Usage(fmt.Errorf("--timezone: expected a name such as Europe/Berlin, got %q", o.zone), "")
+	}
+	asked := o.cron != ""
+	var by *job.Job
+	for i, j := range jobs {
+		if j.Schedule == nil || asked {
+			continue
+		}
+		if j.Schedule.Always {
+			return cli.Usage(placed(j, "schedule.always", "a stream that always runs has no interval for a task of Airflow: leave it out, or give --cron"), "")
+		}
+		if by != nil && (by.Schedule.Cron != j.Schedule.Cron || by.Schedule.Timezone != j.Schedule.Timezone) {
+			return cli.Usage(placed(j, "schedule", fmt.Sprintf("it has another schedule than job %s (%s), and a DAG has one", by.Name, by.File)), "write a DAG for each, or say with --cron and --timezone which it is")
+		}
+		by = &jobs[i]
+		o.cron = j.Schedule.Cron
+	}
+	if by != nil && o.zone == "" {
+		o.zone = by.Schedule.Timezone
+	}
+	if o.zone == "" {
+		o.zone = "UTC"
+	}
+	if o.cron == "" {
+		o.cron = "0 6 * * *"
+		fmt.Fprintf(app.Stderr, "pipeline: no job here has a schedule: the DAG runs at %q, %s; --cron and --timezone say otherwise\n", o.cron, o.zone)
+	}
+	return nil
 }
 
 func (o airflowOptions) dag(ctx context.Context, p *project.Project, jobs []job.Job) (airflow.DAG, error) {

@@ -51,6 +51,9 @@ Exit code 2 if something is wrong. With --json the last line is {files, problems
 			}
 			k.jobsAgainstUnits()
 			k.jobsTogether()
+			if len(args) == 0 {
+				k.waiting()
+			}
 			return k.result(app, len(files))
 		},
 	}
@@ -84,6 +87,7 @@ type checker struct {
 	dir      string
 	problems []string
 	jobs     []job.Job
+	names    []string // of all jobs, also of those with mistakes
 	flows    []job.Flow
 	units    *notify.Units
 }
@@ -126,6 +130,7 @@ func (k *checker) file(path string) {
 	case "job":
 		j, err := job.Load(path, kinds, config.WithoutExpansion())
 		k.say(err)
+		k.names = append(k.names, j.Name)
 		if err == nil {
 			k.jobs = append(k.jobs, j)
 			k.flow(j, data)
@@ -188,6 +193,38 @@ func (k *checker) flow(j job.Job, data []byte) {
 		}
 	}
 	k.say(err)
+}
+
+// placed says what is wrong with a value of a job file.
+func placed(j job.Job, path, message string) error {
+	data, err := os.ReadFile(j.File)
+	if err != nil {
+		return err
+	}
+	return config.Place(j.File, data, path, message)
+}
+
+// waiting says which jobs wait for one that is not there, or that never runs at their time.
+func (k *checker) waiting() {
+	for _, j := range k.jobs {
+		if j.Schedule != nil && j.Schedule.Always && j.Kind != "ingest" {
+			k.say(placed(j, "schedule.always", fmt.Sprintf("always: true is for streams (ingest), this is a job of kind %s: give it a cron", j.Kind)))
+		}
+		for n, up := range j.After {
+			at, path := slices.IndexFunc(k.jobs, func(o job.Job) bool { return o.Name == up }), fmt.Sprintf("after[%d]", n)
+			switch {
+			case at < 0 && slices.Contains(k.names, up): // its file has mistakes of its own
+			case at < 0:
+				msg := fmt.Sprintf("no job is named %q", up)
+				if near := config.Nearest(up, k.names); near != "" {
+					msg += fmt.Sprintf("; did you mean %q?", near)
+				}
+				k.say(placed(j, path, msg))
+			case j.Schedule != nil && k.jobs[at].Schedule == nil:
+				k.say(placed(j, path, fmt.Sprintf("job %s has no schedule: there is no run of it to wait for (%s)", up, k.jobs[at].File)))
+			}
+		}
+	}
 }
 
 // jobsTogether says which jobs cannot stand side by side.

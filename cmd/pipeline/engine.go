@@ -12,7 +12,7 @@ import (
 // reportParts are what a report runs on: the embedded engine, and the server if its job names one.
 func (s *site) reportParts(j job.Job, c report.Config) (report.Parts, error) {
 	p := report.Parts{
-		Lake: s.lake, Dir: filepath.Dir(j.File),
+		Lake: s.lake, Dir: filepath.Dir(j.File), File: j.File,
 		Engine: duckdb.New(duckdb.Options{MemoryMB: c.MemoryMB(), TempDir: s.tempDir()}), Type: duckdb.ToArrow,
 	}
 	if c.Engine != "hive" {

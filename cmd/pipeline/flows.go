@@ -16,7 +16,7 @@ import (
 
 // flow is what a job reads and writes, found without a server. (Topics are no tables: nobody's table waits for them.)
 func flow(ctx context.Context, j job.Job) (job.Flow, error) {
-	f := job.Flow{Job: j.Name, File: j.File}
+	f := job.Flow{Job: j.Name, File: j.File, After: j.After}
 	switch c := j.Spec.(type) {
 	case *ingest.Config:
 		f.Writes = []string{c.Table, c.Table + quarantine.Suffix}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -32,10 +33,25 @@ func runsCommand(app *cli.App) *cobra.Command {
     pipeline run show RUN`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if state != "" && !slices.Contains(outcome.States(), outcome.State(state)) {
+				return cli.Usage(fmt.Errorf("--state: expected running, ready, warning, failed, cancelled or recovered, got %q", state), "")
+			}
+			if limit < 1 {
+				return cli.Usage(fmt.Errorf("--limit: expected 1 or more, got %d", limit), "")
+			}
 			return withLedger(c.Context(), app, func(l *ledger.Ledger) error {
 				runs, err := l.Runs(c.Context(), append(args, "")[0], limit)
 				if err != nil {
 					return err
+				}
+				if len(runs) == 0 && len(args) > 0 {
+					p, err := project.Open(".", app.Home)
+					if err != nil {
+						return err
+					}
+					if _, err := job.Find(p.JobsDir(), args[0], kinds); usage(err) { // a file with mistakes is still a job
+						return err
+					}
 				}
 				var rows []runRow
 				for _, r := range runs {

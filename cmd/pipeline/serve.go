@@ -107,7 +107,7 @@ func (s *site) scheduled(ctx context.Context) ([]job.Job, error) {
 			continue
 		}
 		if j.Schedule.Always && j.Kind != "ingest" {
-			return nil, cli.Usage(fmt.Errorf("%s: always: true is for streams (ingest), this is a job of kind %s: give it a cron", f, j.Kind), "")
+			return nil, cli.Usage(placed(j, "schedule.always", fmt.Sprintf("always: true is for streams (ingest), this is a job of kind %s: give it a cron", j.Kind)), "")
 		}
 		fl, err := flow(ctx, j)
 		if err != nil {
@@ -123,12 +123,12 @@ func (s *site) scheduled(ctx context.Context) ([]job.Job, error) {
 		return nil, cli.Usage(conflicts[0], "")
 	}
 	for i, j := range all {
-		for _, up := range j.After {
+		for n, up := range j.After {
 			if !slices.ContainsFunc(all, func(o job.Job) bool { return o.Name == up }) {
-				return nil, cli.Usage(fmt.Errorf("%s: after: no job with a schedule is named %q", j.File, up), "")
+				return nil, cli.Usage(placed(j, fmt.Sprintf("after[%d]", n), fmt.Sprintf("no job with a schedule is named %q", up)), "")
 			}
 		}
-		all[i].After = append(slices.Clone(j.After), g.After[j.Name]...)
+		all[i].After = g.After[j.Name]
 	}
 	return all, nil
 }

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -112,7 +114,7 @@ func Run(ctx context.Context, name string, env Env, build func(*App) *cobra.Comm
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return Usage(err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath()))
+		return Usage(errors.New(flagWords(err)), fmt.Sprintf("`%s --help` lists the flags", c.CommandPath()))
 	})
 	home := env.Getenv("WEIR_HOME")
 	if home == "" {
@@ -131,11 +133,15 @@ func Run(ctx context.Context, name string, env Env, build func(*App) *cobra.Comm
 	}
 	started := false
 	wrap(root, &started)
-	err := root.ExecuteContext(ctx)
+	said, err := root.ExecuteContextC(ctx)
 	if err != nil && !started { // cobra's own complaints: unknown verb, wrong number of arguments
 		var e *Error
 		if !errors.As(err, &e) {
-			err = Usage(err, fmt.Sprintf("`%s --help` lists the verbs", name))
+			hint := fmt.Sprintf("`%s --help` lists the verbs", name)
+			if said.HasParent() {
+				hint = fmt.Sprintf("`%s --help` says more", said.CommandPath())
+			}
+			err = Usage(err, hint)
 		}
 	}
 	return app.report(ctx, err)
@@ -149,9 +155,46 @@ func wrap(c *cobra.Command, started *bool) {
 			return run(c, args)
 		}
 	}
+	if check := c.Args; check != nil && c.RunE != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			err := check(c, args)
+			if err == nil {
+				return nil
+			}
+			_, want, _ := strings.Cut(c.Use, " ")
+			got := "nothing"
+			if len(args) > 0 {
+				got = fmt.Sprintf("%d: %s", len(args), strings.Join(args, " "))
+			}
+			return fmt.Errorf("%s: expected %s, got %s", c.CommandPath(), cmp.Or(want, "no arguments"), got)
+		}
+	}
 	for _, sub := range c.Commands() {
 		wrap(sub, started)
 	}
+}
+
+var (
+	flagForm  = regexp.MustCompile(`^invalid argument "(.*)" for "(?:-\w, )?(--[\w-]+)" flag: `)
+	flagKinds = map[string]string{"ParseInt": "a whole number", "ParseUint": "a whole number, not below 0", "ParseFloat": "a number", "ParseBool": "true or false"}
+)
+
+// flagWords says what a flag expected, in place of the function that could not read it.
+func flagWords(err error) string {
+	text := err.Error()
+	m := flagForm.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	for f, want := range flagKinds {
+		if strings.Contains(text[len(m[0]):], "strconv."+f) {
+			return fmt.Sprintf("%s: expected %s, got %q", m[2], want, m[1])
+		}
+	}
+	if strings.HasPrefix(text[len(m[0]):], "time: ") {
+		return fmt.Sprintf("%s: expected a duration such as 90s or 2h, got %q", m[2], m[1])
+	}
+	return fmt.Sprintf("%s: %s", m[2], text[len(m[0]):])
 }
 
 func logger(w io.Writer, level string) (*slog.Logger, error) {

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -84,11 +85,14 @@ func New(ctx context.Context, name string, c Config, r Run, p Parts) (*Job, erro
 		return nil, err
 	}
 	if len(bad) > 0 {
-		texts := make([]string, len(bad))
+		errs := make([]error, len(bad))
 		for i, b := range bad {
-			texts[i] = fmt.Sprintf("%s: %s: %s", j.source(), b.Path, b.Message)
+			errs[i] = j.placed(b.Path, b.Message)
 		}
-		return nil, cli.Usage(errors.New(strings.Join(texts, "; ")), "")
+		return nil, cli.Usage(errors.Join(errs...), "")
+	}
+	if _, err := os.Stat(j.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, cli.Usage(j.placed("files.dir", "there is no directory "+j.dir), "make it, or mend files.dir: it is relative to the job file")
 	}
 	return j, j.destination(ctx)
 }
@@ -191,6 +195,15 @@ func (j *Job) source() string {
 		return j.parts.File
 	}
 	return "job " + j.name
+}
+
+// placed says what is wrong with a value of the job file.
+func (j *Job) placed(path, message string) error {
+	data, err := os.ReadFile(j.parts.File)
+	if err != nil { // there is none, or it is gone
+		return fmt.Errorf("%s: %s: %s", j.source(), path, message)
+	}
+	return config.Place(j.parts.File, data, "etl."+path, message)
 }
 
 // selected are the columns of the table with their expressions.

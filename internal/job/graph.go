@@ -11,12 +11,13 @@ import (
 type Flow struct {
 	Job, File     string
 	Reads, Writes []string
+	After         []string // jobs that it waits for besides
 }
 
 // A Graph says which jobs follow from which.
 type Graph struct {
-	Order []string            // all jobs, each behind those whose tables it reads; otherwise by name
-	After map[string][]string // of a job: those whose tables it reads, sorted
+	Order []string            // all jobs, each behind those that it waits for; otherwise by name
+	After map[string][]string // of a job: those whose tables it reads, and those that its file names, sorted
 }
 
 // A Conflict is why jobs cannot stand side by side.
@@ -47,10 +48,17 @@ func Connect(flows []Flow) (Graph, []Conflict) {
 	byName := map[string]Flow{}
 	for _, f := range flows {
 		byName[f.Job] = f
+	}
+	for _, f := range flows {
 		before := map[string]bool{}
 		for _, t := range f.Reads {
 			if w, ok := writer[t]; ok && w.Job != f.Job {
 				before[w.Job] = true
+			}
+		}
+		for _, name := range f.After {
+			if _, ok := byName[name]; ok {
+				before[name] = true
 			}
 		}
 		g.After[f.Job] = slices.Sorted(maps.Keys(before))
@@ -60,11 +68,15 @@ func Connect(flows []Flow) (Graph, []Conflict) {
 		v.job(f.Job)
 	}
 	for _, circle := range v.circles {
-		var files []string
-		for _, name := range circle {
-			files = append(files, fmt.Sprintf("%s (%s)", name, byName[name].File))
+		text := "jobs wait for each other in a circle: "
+		for i, name := range circle {
+			how := "reads from"
+			if slices.Contains(byName[name].After, circle[(i+1)%len(circle)]) {
+				how = "waits for"
+			}
+			text += fmt.Sprintf("%s (%s) %s ", name, byName[name].File, how)
 		}
-		bad = append(bad, Conflict{byName[circle[0]].File, "jobs wait for each other in a circle: " + strings.Join(append(files, circle[0]), " reads from ")})
+		bad = append(bad, Conflict{byName[circle[0]].File, text + circle[0]})
 	}
 	return g, bad
 }

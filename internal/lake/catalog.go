@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/apache/iceberg-go"
@@ -17,6 +18,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of postgres catalogs
 	_ "modernc.org/sqlite"             // the driver of the default catalog
 
+	"weir/internal/cli"
 	"weir/internal/storage"
 )
 
@@ -43,6 +45,29 @@ func openCatalog(ctx context.Context, address string, props iceberg.Properties) 
 	}
 	return openSQLite(storage.Path(address), props)
 }
+
+// unreachable says in one line what is wrong with a catalog on a server; drivers tell of each try in a line of its own.
+func unreachable(err error, address string) error {
+	if !strings.Contains(address, "://") {
+		return err
+	}
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return &cli.Error{Err: said{strings.Join(lines, " "), err}, Hint: "is the catalog's server up, and is lake.uri in weir.yaml its address?"}
+}
+
+// said is an error in other words.
+type said struct {
+	text string
+	error
+}
+
+func (s said) Error() string { return s.text }
+func (s said) Unwrap() error { return s.error }
 
 func openSQLite(file string, props iceberg.Properties) (catalogIO, io.Closer, error) {
 	if err := storage.MakeWritable(filepath.Dir(file)); err != nil {

@@ -71,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Lake, error) {
 	}
 	var err error
 	if l.cat, l.closer, err = openCatalog(ctx, c.Catalog, l.properties()); err != nil {
-		return nil, err
+		return nil, unreachable(err, c.Catalog)
 	}
 	return l, nil
 }

@@ -63,7 +63,11 @@ func (l Lake) validate() []config.Invalid {
 			say("uri", "expected thrift://host:9083, the address of a Hive Metastore 3")
 		}
 	default:
-		say("catalog", "expected sqlite, postgres or hive, got %q", l.Catalog)
+		if strings.Contains(l.Catalog, "://") { // its address, which may hold a password
+			say("catalog", "expected sqlite, postgres or hive; its address belongs to `uri`")
+		} else {
+			say("catalog", "expected sqlite, postgres or hive, got %q", l.Catalog)
+		}
 	}
 	if err := storage.Check(l.Warehouse); err != nil {
 		say("warehouse", "%v", err)

@@ -26,6 +26,7 @@ type Parts struct {
 	Engine engine.Engine                                   // runs the query, unless there is a server; checks and splits files
 	Type   func(engineType string) (arrow.DataType, error) // of a table's column, for a column of the engine's result
 	Dir    string                                          // of the job file
+	File   string                                          // the job file, for complaints; empty: it has none
 
 	Server     engine.Server // if the query runs elsewhere
 	ServerType func(engineType string) (arrow.DataType, error)
@@ -214,8 +215,19 @@ func (j *Job) placed(err error) error {
 	case s.Line == 0:
 		return minibatch.Fatal(fmt.Errorf("%s: %w", j.source(), s))
 	}
+	if data, err := os.ReadFile(j.parts.File); err == nil && j.file == "" {
+		return minibatch.Fatal(said{config.Place(j.parts.File, data, "report.query", s.Error()), s})
+	}
 	return minibatch.Fatal(fmt.Errorf("%s:%w", j.source(), s))
 }
+
+// said is an engine's complaint with its place.
+type said struct {
+	error
+	complaint error
+}
+
+func (s said) Unwrap() error { return s.complaint }
 
 // RowsIn is how many rows the query is given: all of its tables, or with incremental what is new of them once the run has begun.
 func (j *Job) RowsIn() int64 { return j.rowsIn }

@@ -87,6 +87,8 @@ func missing(op, name string, err error) error {
 		err = fs.ErrNotExist
 	case gcerrors.PermissionDenied:
 		err = fs.ErrPermission
+	default:
+		err = plain(err)
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }

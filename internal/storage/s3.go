@@ -2,8 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 
 	iceio "github.com/apache/iceberg-go/io"
@@ -56,17 +58,33 @@ func openS3(ctx context.Context, u *url.URL, props map[string]string) (iceio.IO,
 // object names the file in errors that lack it.
 type object struct{ *blobfs.FileIO }
 
+func (o object) Open(name string) (iceio.File, error) {
+	f, err := o.FileIO.Open(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("open %s: %w", name, plain(err))
+	}
+	return f, err
+}
+
+func (o object) ReadFile(name string) ([]byte, error) {
+	b, err := o.FileIO.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("read %s: %w", name, plain(err))
+	}
+	return b, err
+}
+
 func (o object) Create(name string) (iceio.FileWriter, error) {
 	w, err := o.FileIO.Create(name)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", name, err)
+		return nil, fmt.Errorf("create %s: %w", name, plain(err))
 	}
 	return objectWriter{w, name}, nil
 }
 
 func (o object) WriteFile(name string, p []byte) error {
 	if err := o.FileIO.WriteFile(name, p); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, plain(err))
 	}
 	return nil
 }
@@ -79,14 +97,14 @@ type objectWriter struct {
 func (w objectWriter) ReadFrom(r io.Reader) (int64, error) {
 	n, err := w.FileWriter.ReadFrom(r)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", w.name, err)
+		err = fmt.Errorf("write %s: %w", w.name, plain(err))
 	}
 	return n, err
 }
 
 func (w objectWriter) Close() error {
 	if err := w.FileWriter.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", w.name, err)
+		return fmt.Errorf("write %s: %w", w.name, plain(err))
 	}
 	return nil
 }
