@@ -161,6 +161,9 @@ func wrap(c *cobra.Command, started *bool) {
 			if err == nil {
 				return nil
 			}
+			if !c.HasParent() && len(args) > 0 {
+				return fmt.Errorf("unknown command %q for %q", args[0], c.Name())
+			}
 			_, want, _ := strings.Cut(c.Use, " ")
 			got := "nothing"
 			if len(args) > 0 {
