@@ -16,9 +16,13 @@ type draw struct {
 	at         int64 // bank: booked_at, that value_date follows
 	keyAt, end int   // where the key field's encoding lies in the buffer
 	lean       bool  // the size is small: as few bytes as the schema allows
+	loose      bool  // but for some fields, because no filler fits exactly
 	chosen     uint8 // pools whose entity is drawn
 	entities   [mostPools]uint64
 }
+
+// tight reports that a field must be as short as it can.
+func (d *draw) tight() bool { return d.lean && !(d.loose && d.next()&7 == 0) }
 
 // mostPools of one topic's messages.
 const mostPools = 8
@@ -78,7 +82,7 @@ var (
 
 // texts draws strings of 8 to 23 lower-case letters.
 var texts = step{func(b []byte, d *draw) []byte {
-	if d.lean {
+	if d.tight() {
 		return append(b, 0)
 	}
 	word := d.next()
@@ -110,7 +114,7 @@ func textsOf(l Lengths) step {
 func (l Lengths) bytes(n int) int { return longWidth(int64(n)) + n }
 
 func (l Lengths) draw(d *draw) int {
-	if d.lean {
+	if d.tight() {
 		return l.Min
 	}
 	return l.Min + int(d.below(uint64(l.Max-l.Min+1)))
@@ -147,7 +151,7 @@ func random(b []byte, n int, d *draw) []byte {
 
 // blobs draws 8 to 23 random bytes.
 var blobs = step{func(b []byte, d *draw) []byte {
-	if d.lean {
+	if d.tight() {
 		return append(b, 0)
 	}
 	n := 8 + int(d.below(16))
@@ -205,7 +209,7 @@ func optional(inner step, nullAt int, share float64) step {
 	none, some := byte(2*nullAt), byte(2*(1-nullAt))
 	line := border(share)
 	s := step{func(b []byte, d *draw) []byte {
-		if d.next() < line || d.lean && share > 0 {
+		if d.next() < line || share > 0 && d.tight() {
 			return append(b, none)
 		}
 		return inner.write(append(b, some), d)

@@ -26,13 +26,10 @@ type list struct {
 const itemsBlock = 63
 
 // floor is the size of a list of one item with an empty filler.
-func (g *list) floor() int { return 2 + g.before.lean + 1 + g.after.lean + 2 }
+func (g *list) floor() int { return 3 + g.before.lean + g.after.lean }
 
-// write appends the whole list in exactly space bytes; 0: a few items.
+// write appends the whole list in exactly space bytes.
 func (g *list) write(b []byte, d *draw, space int) ([]byte, bool) {
-	if space == 0 {
-		return g.few.write(b, d), true
-	}
 	start, count := len(b), -1
 	reserve := 3 + g.before.most + g.after.most + 2 // what the end takes at most with an empty filler
 	for space-(len(b)-start)-reserve > g.item.most+1 {

@@ -156,7 +156,7 @@ func (w *Writer) sized(b []byte, n uint64, due int64, size int) []byte {
 	}
 	start, lean := len(b), false
 	for try := uint64(0); ; try++ {
-		w.d = draw{rng: streamOf(w.g.c.Seed, n, contentStream+try<<32), seed: w.g.c.Seed, n: n, intended: due, lean: lean}
+		w.d = draw{rng: streamOf(w.g.c.Seed, n, contentStream+try<<32), seed: w.g.c.Seed, n: n, intended: due, lean: lean, loose: try > 4}
 		out, exact := w.once(b[:start], size)
 		if exact || try == tries {
 			return out
@@ -185,6 +185,10 @@ func (w *Writer) once(b []byte, size int) ([]byte, bool) {
 		space = size - (len(b) - start)
 	}
 	if p.filler.items != nil {
+		if size == 0 {
+			w.tail = p.filler.items.few.write(w.tail[:0], d)
+			return w.insert(b, gap, w.tail), true
+		}
 		var exact bool
 		w.tail, exact = p.filler.items.write(w.tail[:0], d, space)
 		return w.insert(b, gap, w.tail), exact

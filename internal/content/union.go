@@ -105,7 +105,7 @@ func oneBranch(steps []step, weights []float64) (step, error) {
 	all.lean = 1 + steps[smallest].lean
 	all.write = func(b []byte, d *draw) []byte {
 		i := smallest
-		if word := d.next(); !d.lean {
+		if word := d.next(); !d.tight() {
 			i = which.draw(word)
 		}
 		return steps[i].write(appendLong(b, int64(i)), d)
