@@ -65,13 +65,17 @@ func previewText(v load.Preview) string {
 		if i == 0 {
 			name = "rate"
 		}
+		if i == mostStages {
+			line("", "and %d more stages", len(v.Stages)-i)
+			break
+		}
 		length := "until the volume is sent"
 		if !s.Open {
 			length = "in " + short(s.Over)
 		}
-		line(name, "%-10s %9s/s -> %9s/s %s", s.Name, count(s.From), count(s.To), length)
+		line(name, "%-10s %9s -> %9s %s", s.Name, rateText(s.From, v.Unit), rateText(s.To, v.Unit), length)
 	}
-	if len(v.Stages) == 0 {
+	if v.Curve == nil {
 		line("rate", "as fast as acknowledgements allow")
 	} else {
 		line("", "%s", sparkline(v))
@@ -113,6 +117,16 @@ func previewText(v load.Preview) string {
 	return b.String()
 }
 
+// mostStages is how many a preview names.
+const mostStages = 12
+
+func rateText(r float64, unit string) string {
+	if unit == "bytes/s" {
+		return volume(r) + "/s"
+	}
+	return count(r) + "/s"
+}
+
 // labelOf says which part of a mix a sample is from, and what is wrong with it.
 func labelOf(s load.Sample) (label string) {
 	if s.Stream != "" {
@@ -127,13 +141,13 @@ func labelOf(s load.Sample) (label string) {
 // sparkline draws the curve over its length in one line.
 func sparkline(v load.Preview) string {
 	const width, bars = 48, "▁▂▃▄▅▆▇█"
-	end, peak := v.Duration, v.Stages.Peak()
+	end, peak := v.Duration, v.Curve.Peak()
 	if end == 0 || peak == 0 {
 		return ""
 	}
 	var b strings.Builder
 	for i := range width {
-		level := v.Stages.Rate(end*time.Duration(i)/(width-1)) / peak
+		level := v.Curve.Rate(end*time.Duration(i)/(width-1)) / peak
 		b.WriteString(string([]rune(bars)[min(7, int(level*8))]))
 	}
 	return b.String()

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/cli"
 	"weir/internal/kafka"
+	"weir/internal/lake"
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
@@ -53,9 +56,18 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	}
 	show, end := watch(ctx, app, pr)
 	defer end()
+	id := ulid.Make()
+	live, tell, done := steerable(ctx, app, pr, id.String())
+	defer done()
+	holds, closeTable, err := tableRows(ctx, pr, p)
+	if err != nil {
+		return err
+	}
+	defer closeTable()
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Log: app.Log, Progress: show, Register: reg.Register, Lookup: reg.Subject,
-		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
+		Profile: p, Home: pr.Home, Run: id, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
+		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
+		Progress: func(p load.Progress) { show(p); tell(p) },
 	})
 	if err != nil {
 		return err
@@ -64,6 +76,35 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 		return err
 	}
 	return verdictError(sum)
+}
+
+// tableRows counts the rows of the profile's table, if its volume asks for that.
+func tableRows(ctx context.Context, pr *project.Project, p *load.Profile) (func(context.Context) (int64, error), func(), error) {
+	if p.Volume.Until.Rows == 0 {
+		return nil, func() {}, nil
+	}
+	l, err := lake.Open(ctx, pr.Lake())
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (int64, error) {
+		t, err := l.Table(ctx, p.Table())
+		if errors.Is(err, lake.ErrNoTable) { // its pipeline has not begun
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		plan, err := t.Plan(ctx)
+		if err != nil {
+			return 0, err
+		}
+		var rows int64
+		for _, f := range plan.Files {
+			rows += f.Rows
+		}
+		return rows, nil
+	}, func() { _ = l.Close() }, nil
 }
 
 // servers are the flags that name broker and registry.

@@ -34,6 +34,12 @@ func progressLine(p load.Progress) string {
 	}
 	line := fmt.Sprintf("%6s%s  %-9s %s/s %s, %s/s  sent %s  acked %s  in flight %s  p99 %s  lag p99 %s", short(p.Elapsed), share, state, count(p.Rate), target, volume(p.BytesPerSecond),
 		count(float64(p.Sent)), count(float64(p.Acked)), count(float64(p.InFlight)), p99, ms(p.LagP99))
+	if p.Dropped > 0 {
+		line += "  dropped " + count(float64(p.Dropped))
+	}
+	if p.Interactive {
+		line += "  interactive"
+	}
 	if p.Errors > 0 {
 		line += fmt.Sprintf("  ERRORS %d", p.Errors)
 	}
@@ -53,6 +59,15 @@ func summaryText(s load.Summary) string {
 	of := ""
 	if s.Target > 0 {
 		of = fmt.Sprintf(" of %s/s", count(s.Target))
+	}
+	if s.Dropped > 0 {
+		line("dropped", "%s messages were due while the window was full", count(float64(s.Dropped)))
+	}
+	if s.Interactive {
+		line("by hand", "this run was changed while it ran: it can be no baseline")
+	}
+	for _, c := range s.Changes {
+		line("", "at %.1f s: %s", c.At, c.What)
 	}
 	line("rate", "%s/s%s, %.1f MB/s, for %.1f s", count(s.Rate), of, s.MBs, s.Seconds)
 	line("size", "p50 %.0f B, p99 %.0f B, max %.0f B", s.Size.P50, s.Size.P99, s.Size.Max)

@@ -16,7 +16,9 @@ import (
 	"weir/internal/cli"
 	"weir/internal/config"
 	"weir/internal/control"
+	"weir/internal/load"
 	"weir/internal/project"
+	"weir/internal/show"
 	"weir/tui"
 	"weir/tui/plain"
 )
@@ -69,10 +71,11 @@ func runDemo(ctx context.Context, app *cli.App, count config.Count) (err error) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.hub.Update(func(sn *control.Snapshot) { sn.Home = "demo" })
-	if err := s.background(ctx, nil); err != nil {
+	live := load.NewLive()
+	if err := s.background(ctx, show.Steering(live)); err != nil {
 		return err
 	}
-	d := &demo{site: s, count: count, began: time.Now()}
+	d := &demo{site: s, count: count, began: time.Now(), live: live}
 	failed := make(chan error, 1)
 	go func() { failed <- d.do(ctx) }()
 	screens := make(chan error, 1)

@@ -29,6 +29,7 @@ type demo struct {
 	count   config.Count
 	began   time.Time
 	result  demoResult
+	live    *load.Live
 	message string // what the report's unit received
 }
 
@@ -147,7 +148,7 @@ func (d *demo) prepare(ctx context.Context, p *load.Profile) error {
 
 func (d *demo) load(ctx context.Context, p *load.Profile) (load.Summary, error) {
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: d.project.Home, Log: d.app.Log,
+		Profile: p, Home: d.project.Home, Log: d.app.Log, Live: d.live,
 		Connect:  func(o ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(d.kafka, o...) },
 		Register: d.schemas.Register,
 		Progress: func(p load.Progress) {

@@ -42,6 +42,12 @@ type Load struct {
 	CPU    float64   `json:"cpu"` // cores in use by the generator: 1.5 = one and a half
 	RSS    int64     `json:"rss"`
 
+	Interactive bool     `json:"interactive,omitempty"` // somebody has changed it by hand: it can be no baseline
+	PausedS     float64  `json:"paused_s,omitempty"`
+	Changes     []Change `json:"changes,omitempty"` // what was done by hand, and marks
+	Dropped     int64    `json:"dropped,omitempty"` // due, but not sent: the window was full
+	Plan        []Point  `json:"plan,omitempty"`    // the profile's whole curve: T and Target
+
 	History []Point `json:"history,omitempty"` // the whole run, thinned to some hundreds of points, the oldest first
 	Limits  []Limit `json:"limits,omitempty"`
 	Verdict string  `json:"verdict,omitempty"` // pass, fail, invalid; while running: what it would be now
@@ -80,6 +86,12 @@ type Point struct {
 	Target float64 `json:"target"`
 	Rate   float64 `json:"rate"`
 	P99    float64 `json:"p99"` // response, ms
+}
+
+// A Change is what was done to the run by hand, or a mark.
+type Change struct {
+	T    float64 `json:"t"` // seconds since the start of the run
+	What string  `json:"what"`
 }
 
 // A Limit is a threshold of the profile with its present value, in words.

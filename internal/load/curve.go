@@ -2,25 +2,33 @@ package load
 
 import (
 	"math"
+	"sort"
 	"time"
 )
 
 // Forever is when a message is due that a curve never reaches.
 const Forever = time.Duration(math.MaxInt64)
 
-// A Curve says when each message is due. It is read by all senders at once.
+// A Curve says how much is due when. Its unit is the message, or with a rate in bytes/s the byte. All senders read it at once.
 type Curve interface {
-	// At returns when message n is due, counted from the start of the schedule; Forever if it never is. It never decreases.
-	At(n uint64) time.Duration
+	// At returns when position x of the load is due, counted from the start of the schedule: message x, or what follows the
+	// first x bytes. It is Forever if that is never, and never decreases.
+	At(x float64) time.Duration
 }
 
 // A Planned curve knows its future; screens draw it.
 type Planned interface {
 	Curve
-	// Rate is the planned rate at a moment, in messages/s.
+	// Rate is the planned rate at a moment, per second.
 	Rate(t time.Duration) float64
-	// Messages is how many are due before t.
-	Messages(t time.Duration) float64
+	// Due is how much is due before t.
+	Due(t time.Duration) float64
+	// End is the length of the curve, Forever if it has none.
+	End() time.Duration
+	// Peak is the highest rate.
+	Peak() float64
+	// Stages are its pieces as people name them.
+	Stages() []Stage
 }
 
 // A Ramp goes from From to To messages/s within Over; what comes after it has another curve.
@@ -33,9 +41,7 @@ type Ramp struct {
 //
 // The form 2n / (From + √(From² + 2an)) keeps its digits where the slope is almost or exactly 0 (the school formula divides
 // by a) and where From is 0.
-func (r Ramp) At(n uint64) time.Duration { return r.at(float64(n)) }
-
-func (r Ramp) at(n float64) time.Duration {
+func (r Ramp) At(n float64) time.Duration {
 	if n <= 0 {
 		return 0
 	}
@@ -56,10 +62,10 @@ func (r Ramp) Rate(t time.Duration) float64 {
 	return r.From + (r.To-r.From)*min(1, t.Seconds()/r.Over.Seconds())
 }
 
-// Messages is how many are due before t, t within the ramp.
-func (r Ramp) Messages(t time.Duration) float64 { return (r.From + r.Rate(t)) / 2 * t.Seconds() }
+// Due is how much is due before t, t within the ramp.
+func (r Ramp) Due(t time.Duration) float64 { return (r.From + r.Rate(t)) / 2 * t.Seconds() }
 
-// A Stage is a named piece of a [Stages] curve.
+// A Stage is a named piece of a [Pieces] curve.
 type Stage struct {
 	Name string
 	Ramp
@@ -68,36 +74,33 @@ type Stage struct {
 	Open  bool          // the last stage only: goes on at To for ever; Over is 0
 }
 
-// Stages are ramps one after the other.
-type Stages []Stage
+// Pieces are ramps one after the other: what all shapes of load are made of.
+type Pieces []Stage
 
 // Append adds a ramp to the end; over 0 holds the rate for ever.
-func (s Stages) Append(name string, from, to float64, over time.Duration) Stages {
+func (s Pieces) Append(name string, from, to float64, over time.Duration) Pieces {
 	st := Stage{Name: name, Ramp: Ramp{from, to, over}, Open: over == 0}
 	if len(s) > 0 {
 		last := s[len(s)-1]
 		st.Start = last.Start + last.Over
-		st.First = last.First + last.Messages(last.Over)
+		st.First = last.First + last.Due(last.Over)
 	}
 	return append(s, st)
 }
 
-// At finds the stage by its first message. Stages are few: a walk is quicker than a search.
-func (s Stages) At(n uint64) time.Duration {
-	i := 0
-	for i+1 < len(s) && s[i+1].First <= float64(n) {
-		i++
-	}
+// At finds the piece by its first message.
+func (s Pieces) At(n float64) time.Duration {
+	i := sort.Search(len(s)-1, func(i int) bool { return s[i+1].First > n })
 	st := s[i]
 	if st.Open {
 		if st.To <= 0 {
 			return Forever
 		}
-		return st.Start + time.Duration((float64(n)-st.First)/st.To*1e9)
+		return st.Start + time.Duration((n-st.First)/st.To*1e9)
 	}
-	t := st.at(float64(n) - st.First)
+	t := st.At(n - st.First)
 	if t >= st.Over { // the curve's own end, or a rounding at a seam
-		if i == len(s)-1 && float64(n)-st.First >= st.Messages(st.Over) {
+		if i == len(s)-1 && n-st.First >= st.Due(st.Over) {
 			return Forever
 		}
 		t = st.Over
@@ -105,17 +108,26 @@ func (s Stages) At(n uint64) time.Duration {
 	return st.Start + t
 }
 
-// Index is the stage at t.
-func (s Stages) Index(t time.Duration) int {
-	i := 0
-	for i+1 < len(s) && s[i+1].Start <= t {
-		i++
+// Index is the piece at t.
+func (s Pieces) Index(t time.Duration) int {
+	return sort.Search(len(s)-1, func(i int) bool { return s[i+1].Start > t })
+}
+
+// Stages are the pieces, those of one name that follow each other as one.
+func (s Pieces) Stages() []Stage {
+	var all []Stage
+	for _, st := range s {
+		if n := len(all) - 1; n >= 0 && all[n].Name == st.Name && st.Name != "" {
+			all[n].Over, all[n].To, all[n].Open = all[n].Over+st.Over, st.To, st.Open
+			continue
+		}
+		all = append(all, st)
 	}
-	return i
+	return all
 }
 
 // Rate is the planned rate at t.
-func (s Stages) Rate(t time.Duration) float64 {
+func (s Pieces) Rate(t time.Duration) float64 {
 	st := s[s.Index(t)]
 	if st.Open {
 		return st.To
@@ -126,17 +138,17 @@ func (s Stages) Rate(t time.Duration) float64 {
 	return st.Ramp.Rate(t - st.Start)
 }
 
-// Messages is how many are due before t.
-func (s Stages) Messages(t time.Duration) float64 {
+// Due is how much is due before t.
+func (s Pieces) Due(t time.Duration) float64 {
 	st := s[s.Index(t)]
 	if st.Open {
 		return st.First + st.To*(t-st.Start).Seconds()
 	}
-	return st.First + st.Ramp.Messages(min(t-st.Start, st.Over))
+	return st.First + st.Ramp.Due(min(t-st.Start, st.Over))
 }
 
 // End is the length of the curve; Forever if its last stage is open.
-func (s Stages) End() time.Duration {
+func (s Pieces) End() time.Duration {
 	last := s[len(s)-1]
 	if last.Open {
 		return Forever
@@ -145,7 +157,7 @@ func (s Stages) End() time.Duration {
 }
 
 // Peak is the highest planned rate.
-func (s Stages) Peak() float64 {
+func (s Pieces) Peak() float64 {
 	var peak float64
 	for _, st := range s {
 		peak = max(peak, st.From, st.To)
@@ -153,8 +165,38 @@ func (s Stages) Peak() float64 {
 	return peak
 }
 
+// A Cycle repeats its pieces for ever.
+type Cycle struct{ Pieces }
+
+// At counts whole rounds first.
+func (c Cycle) At(x float64) time.Duration {
+	length := c.Pieces.End()
+	each := c.Pieces.Due(length)
+	rounds := math.Floor(x / each)
+	if t := rounds * length.Seconds(); !(t < math.MaxInt64/2e9) {
+		return Forever
+	}
+	t := c.Pieces.At(x - rounds*each)
+	if t == Forever { // a rounding at the seam
+		t = length
+	}
+	return time.Duration(rounds)*length + t
+}
+
+// Rate is the planned rate at t.
+func (c Cycle) Rate(t time.Duration) float64 { return c.Pieces.Rate(t % c.Pieces.End()) }
+
+// Due is how much is due before t.
+func (c Cycle) Due(t time.Duration) float64 {
+	length := c.Pieces.End()
+	return float64(t/length)*c.Pieces.Due(length) + c.Pieces.Due(t%length)
+}
+
+// End is never.
+func (c Cycle) End() time.Duration { return Forever }
+
 // Flat is the curve of "as fast as acknowledgements allow": every message is due at once.
 type Flat struct{}
 
 // At is always 0.
-func (Flat) At(uint64) time.Duration { return 0 }
+func (Flat) At(float64) time.Duration { return 0 }

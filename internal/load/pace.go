@@ -22,8 +22,8 @@ const (
 
 func (p *pacer) now() time.Duration { return time.Since(p.start) }
 
-// until returns the time when it is due, or when ctx has ended.
-func (p *pacer) until(ctx context.Context, due time.Duration) time.Duration {
+// until returns the time when it is due, or when ctx or the plan has ended.
+func (p *pacer) until(ctx context.Context, due time.Duration, changed <-chan struct{}) time.Duration {
 	now := p.now()
 	for due > now && ctx.Err() == nil {
 		if left := due - now; left > coarse {
@@ -31,6 +31,9 @@ func (p *pacer) until(ctx context.Context, due time.Duration) time.Duration {
 			select {
 			case <-ctx.Done():
 				t.Stop()
+			case <-changed:
+				t.Stop()
+				return p.now()
 			case <-t.C:
 			}
 		} else {

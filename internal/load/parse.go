@@ -2,7 +2,6 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -70,6 +69,11 @@ func (p *Profile) Apply(o Override) error {
 }
 
 func (p *Profile) stageTime() time.Duration {
+	if c, err := p.Curve(time.Now()); p.Rate.Shape != "" && err == nil {
+		if s, ok := c.(Planned); ok && s.End() != Forever {
+			return s.End()
+		}
+	}
 	var total time.Duration
 	for _, s := range p.Rate.Stages {
 		total += time.Duration(s.Duration)
@@ -95,25 +99,4 @@ func (r *Rate) openEnd() {
 		return
 	}
 	r.Stages[n-1].Duration = 0
-}
-
-// Curve is the schedule of the profile: [Stages], or [Flat] for rate: max.
-func (p *Profile) Curve() Curve {
-	if p.Rate.Max {
-		return Flat{}
-	}
-	from := p.Rate.Stages[0].Target.PerSecond
-	if p.Rate.Start != nil {
-		from = p.Rate.Start.PerSecond
-	}
-	var all Stages
-	for i, s := range p.Rate.Stages {
-		name := s.Name
-		if name == "" {
-			name = fmt.Sprintf("stage %d", i+1)
-		}
-		all = all.Append(name, from, s.Target.PerSecond, time.Duration(s.Duration))
-		from = s.Target.PerSecond
-	}
-	return all
 }

@@ -17,8 +17,9 @@ type Profile struct {
 
 	Rate   Rate   `yaml:"rate" jsonschema:"required,description=When messages are due; or the word max: as fast as acknowledgements allow"`
 	Volume Volume `yaml:"volume,omitempty" jsonschema:"description=Bounds of the run; the first one reached ends it"`
-	// MaxInFlight bounds the memory: messages sent and not yet acknowledged. Beyond it the schedule lags.
-	MaxInFlight config.Count `yaml:"max_in_flight,omitempty" jsonschema:"description=Messages sent and not yet acknowledged; beyond it the schedule lags. Default 100k"`
+	// MaxInFlight bounds the memory: messages sent and not yet acknowledged. Beyond it OnSaturation decides.
+	MaxInFlight  config.Count `yaml:"max_in_flight,omitempty" jsonschema:"description=Messages sent and not yet acknowledged. Default 100k"`
+	OnSaturation string       `yaml:"on_saturation,omitempty" jsonschema:"enum=lag,enum=drop,description=What becomes of a message that is due while max_in_flight are on their way: sent late, or not at all and counted. Default lag"`
 
 	Part  `yaml:",inline"`
 	Mix   []MixPart               `yaml:"mix,omitempty" jsonschema:"description=Several topics at once, in place of topic, value, key and size"`
@@ -28,30 +29,11 @@ type Profile struct {
 	Verify     Verify      `yaml:"verify,omitempty" jsonschema:"description=How the proof is made"`
 	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
 
-	Extends      later `yaml:"extends,omitempty"`
-	Cluster      later `yaml:"cluster,omitempty"`
-	OnSaturation later `yaml:"on_saturation,omitempty"`
-	Hooks        later `yaml:"hooks,omitempty"`
+	Extends later `yaml:"extends,omitempty"`
+	Cluster later `yaml:"cluster,omitempty"`
+	Hooks   later `yaml:"hooks,omitempty"`
 
 	dir string // of the file: paths in it are relative to it
-}
-
-// Rate says when messages are due.
-type Rate struct {
-	Max     bool         `yaml:"-"` // written rate: max
-	Arrival string       `yaml:"arrival,omitempty" jsonschema:"enum=uniform,description=How messages are spread within a second. Default uniform"`
-	Start   *config.Rate `yaml:"start,omitempty" jsonschema:"description=Rate at the start of the first stage, as 500/s. Default: that stage's target"`
-	Stages  []StageSpec  `yaml:"stages,omitempty" jsonschema:"description=Each reaches its target at its end; the same target as before holds it"`
-
-	Shape later `yaml:"shape,omitempty"`
-}
-
-// A StageSpec is one piece of the rate's curve.
-type StageSpec struct {
-	Name string `yaml:"name,omitempty"`
-	// Duration may be left out of the last stage: it then holds its target until the volume is sent.
-	Duration config.Duration `yaml:"duration,omitempty" jsonschema:"description=As 30s. The last stage may leave it out: it then lasts until the volume is sent"`
-	Target   config.Rate     `yaml:"target" jsonschema:"required,description=Rate at the end of the stage, as 20k/s"`
 }
 
 // Volume bounds a run.
@@ -60,7 +42,13 @@ type Volume struct {
 	Bytes    config.Size     `yaml:"bytes,omitempty" jsonschema:"description=Bytes of values, as 10GiB"`
 	Duration config.Duration `yaml:"duration,omitempty" jsonschema:"description=Time of the schedule, as 10m"`
 
-	Until later `yaml:"until,omitempty"`
+	Until Until `yaml:"until,omitempty" jsonschema:"description=Ends the run when the table holds so many rows"`
+}
+
+// Until ends a run by what has arrived.
+type Until struct {
+	Rows  config.Count    `yaml:"rows,omitempty" jsonschema:"description=As 10M: rows of the table, whoever wrote them"`
+	Every config.Duration `yaml:"every,omitempty" jsonschema:"description=How often the table is asked. Default 2s"`
 }
 
 // Producer holds the settings of the Kafka producer.
@@ -125,6 +113,9 @@ func (p *Profile) seed() uint64 {
 }
 
 func (p *Profile) inFlight() int {
+	if p.Rate.Closed != nil {
+		return int(p.Rate.Closed.InFlight)
+	}
 	if p.MaxInFlight == 0 {
 		return defaultInFlight
 	}

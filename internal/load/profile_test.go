@@ -30,14 +30,29 @@ func mustParse(tb testing.TB, text string) *Profile {
 // A mistake in a profile has its place and says what to do.
 func TestProfileMistakesHaveTheirPlace(t *testing.T) {
 	replace := func(old, new string) string { return strings.Replace(small, old, new, 1) }
+	shaped := func(rate string) string { return replace("{stages: [{target: 100/s}]}", "{"+rate+"}") }
 	for name, c := range map[string]struct{ text, want string }{
 		"wrong version":          {replace("weir/v1", "weir/v2"), `p.yaml:1:13: apiVersion: want weir/v1, got "weir/v2"`},
 		"wrong kind":             {replace("LoadProfile", "Job"), `p.yaml:2:7: kind: want LoadProfile, got "Job"`},
 		"a name with blanks":     {replace("small", "Small one"), `p.yaml:3:7: name: "Small one": want lower-case letters, digits, - and _`},
-		"poisson":                {replace("{stages", "{arrival: poisson, stages"), `p.yaml:4:17: arrival: poisson is not supported in this version; it has uniform`},
-		"an unknown arrival":     {replace("{stages", "{arrival: often, stages"), `p.yaml:4:17: arrival: "often" is none of uniform`},
-		"a shape":                {replace("{stages: [{target: 100/s}]}", "{shape: sine, stages: [{target: 1/s}]}"), `p.yaml:4:15: rate.shape is not supported in this version`},
-		"bytes per second":       {replace("100/s", "1MiB/s"), `p.yaml:4:26: target: bytes/s is not supported in this version; give messages, as 20k/s`},
+		"an unknown arrival":     {replace("{stages", "{arrival: often, stages"), `p.yaml:4:17: arrival: "often" is none of uniform, poisson`},
+		"a shape and stages":     {replace("{stages: [{target: 100/s}]}", "{shape: sine, stages: [{target: 1/s}]}"), `p.yaml:4:8: rate: want one of stages, shape and closed`},
+		"a shape of nothing":     {shaped("shape: sine"), `p.yaml:4:15: shape: sine wants mean (the rate in the middle)`},
+		"an unknown shape":       {shaped("shape: saw"), `p.yaml:4:15: shape: "saw" is none of step, spike, sine, diurnal, csv, replay`},
+		"a key of another shape": {shaped("shape: sine, mean: 9/s, amplitude: 1/s, period: 1m, trough: 1/s"), `p.yaml:4:68: trough: belongs to shape: diurnal, not to sine`},
+		"a key without a shape":  {shaped("mean: 9/s, stages: [{target: 1/s}]"), `p.yaml:4:14: mean: belongs to a shape: say which, as shape: sine`},
+		"a wave below 0":         {shaped("shape: sine, mean: 9/s, amplitude: 10/s, period: 1m"), `p.yaml:4:43: amplitude: want at most the mean 9/s: a rate below 0 is none`},
+		"steps of nothing":       {shaped("shape: step, from: 1/s, to: 9/s, by: much, every: 1m"), `p.yaml:4:45: by: "much" is no step; write 5k/s or 10%`},
+		"too many steps":         {shaped("shape: step, from: 1/s, to: 9k/s, by: 1/s, every: 1m"), `p.yaml:4:46: by: want fewer than 1000 steps from 1/s to 9k/s`},
+		"a zone that is none":    {shaped("shape: diurnal, peak: 9/s, trough: 1/s, timezone: Mars"), `p.yaml:4:58: timezone: want a name such as Europe/Berlin, got "Mars"`},
+		"a day upside down":      {shaped("shape: diurnal, peak: 1/s, trough: 9/s"), `p.yaml:4:43: trough: want at most the peak 1/s`},
+		"a speed of nothing":     {shaped("shape: replay, capture: x, speed: quick"), `p.yaml:4:42: speed: "quick" is no speed; write 2x or 0.5x`},
+		"a wave without an end":  {strings.Replace(shaped("shape: sine, mean: 9/s, amplitude: 1/s, period: 1m"), "volume: {messages: 10}\n", "", 1), `p.yaml:4:15: shape: sine has no end of its own: give a volume: messages, bytes or duration`},
+		"two units":              {shaped("start: 1/s, stages: [{target: 1MiB/s, duration: 1m}]"), `p.yaml:4:15: start: the other rates are in bytes/s: give all of them as 12MiB/s, or all as 20k/s`},
+		"closed with arrivals":   {shaped("closed: {in_flight: 5}, arrival: poisson"), `p.yaml:4:41: arrival: with closed, acknowledgements decide when messages are sent`},
+		"closed with nothing":    {shaped("closed: {in_flight: 0}"), `p.yaml:4:28: in_flight: want 1 to 1M`},
+		"dropping without dues":  {replace("{stages: [{target: 100/s}]}", "max") + "on_saturation: drop\n", `p.yaml:7:16: on_saturation: nothing is due at a time with this rate, so nothing can be dropped`},
+		"an unknown saturation":  {small + "on_saturation: panic\n", `p.yaml:7:16: on_saturation: "panic" is none of lag, drop`},
 		"max in a stage":         {replace("100/s", "max"), `p.yaml:4:26: target: max is a choice for the whole rate: write rate: max`},
 		"no unit":                {replace("100/s", "100"), `p.yaml:4:26: "100" is no rate; write 20k/s, 12MiB/s or max`},
 		"nothing to end the run": {replace("volume: {messages: 10}\n", ""), `p.yaml:4:18: stage 1: want a duration, or a volume that ends the run`},
@@ -120,7 +135,11 @@ func TestFlagsOverrideTheProfile(t *testing.T) {
 				t.Fatal(err)
 			}
 			end := Forever
-			if s, ok := p.Curve().(Stages); ok {
+			c1, err := p.Curve(time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, ok := c1.(Planned); ok {
 				end = s.End()
 			}
 			if p.Volume.Duration > 0 {

@@ -41,6 +41,11 @@ type Progress struct {
 	CPU                           float64   // cores
 	RSS                           int64
 
+	Interactive bool          // somebody has changed it by hand
+	PausedFor   time.Duration // in all
+	Changes     []Change      // what was done by hand, and marks
+	Dropped     int64         // due, but not sent: the window was full
+
 	History []Point // the run so far, at most historyPoints
 	Curve   []Point // the whole plan, at most historyPoints: only T and Target
 }
@@ -49,6 +54,7 @@ type Progress struct {
 const (
 	Warming   = "warming"
 	Measuring = "measuring"
+	Paused    = "paused"
 	Draining  = "draining"
 	Done      = "done"
 )
@@ -89,11 +95,11 @@ func (p *progress) start(r *run) {
 	p.every = 1
 	p.state.Store(Measuring)
 	p.samples = []sample{r.sample()}
-	if s, ok := r.curve.(Stages); ok {
-		total := r.total()
+	if s, ok := r.curve.(Planned); ok {
+		total := r.total(0)
 		for i := range historyPoints {
 			t := total * time.Duration(i) / (historyPoints - 1)
-			p.curve = append(p.curve, Point{T: t, Target: s.Rate(t)})
+			p.curve = append(p.curve, Point{T: t, Target: r.messages(s.Rate(t))})
 		}
 	}
 }
@@ -118,16 +124,25 @@ func (r *run) sample() sample {
 	return sample{r.pace.now(), r.handed(), r.rec.acked, r.rec.bytes, cpuTime()}
 }
 
-// total is the length of the schedule, 0 if it has no end of its own.
-func (r *run) total() time.Duration {
-	t := Forever
-	if r.bound.duration > 0 {
-		t = r.bound.duration
+// total is the length of the schedule as it looks at now, 0 if it has no end of its own.
+func (r *run) total(now time.Duration) time.Duration {
+	s, planned := r.curve.(Planned)
+	if !planned {
+		return r.bound.duration
 	}
-	if s, ok := r.curve.(Stages); ok {
-		t = min(t, s.End())
-		if r.bound.messages > r.warm {
-			t = min(t, s.At(r.bound.messages-r.warm))
+	p, end := r.schedule.last().now(now), s.End()
+	if r.bound.duration > 0 {
+		end = min(end, r.bound.duration)
+	}
+	t := Forever
+	if end != Forever {
+		t = p.at + max(0, end-p.c)
+	}
+	for _, x := range []float64{float64(r.bound.messages) - float64(r.warm), float64(r.bound.bytes)} {
+		if byBytes := r.Profile.Rate.bytes(); x > 0 && byBytes == (x == float64(r.bound.bytes)) {
+			p.paused = false
+			at, _ := p.due(x)
+			t = min(t, max(at, now))
 		}
 	}
 	if t == Forever {
@@ -137,10 +152,12 @@ func (r *run) total() time.Duration {
 }
 
 // count is how many messages the run will send, 0 if that is not known.
-func (r *run) count() int64 {
-	if s, ok := r.curve.(Stages); ok && r.bound.bytes == 0 {
-		if t := r.total(); t > 0 {
-			n := int64(math.Round(s.Messages(t))) + int64(r.warm)
+func (r *run) count(now time.Duration) int64 {
+	if _, ok := r.curve.(Planned); ok && r.bound.bytes == 0 && !r.Profile.Rate.bytes() {
+		if t := r.total(now); t > 0 {
+			p := r.schedule.last().now(now)
+			p.paused = false
+			n := int64(math.Round(p.now(t).x)) + int64(r.warm)
 			if r.bound.messages > 0 {
 				n = min(n, int64(r.bound.messages))
 			}
@@ -148,6 +165,17 @@ func (r *run) count() int64 {
 		}
 	}
 	return int64(r.bound.messages)
+}
+
+// messages makes a rate of the curve one of messages: where it counts bytes, by the mean of what was sent so far.
+func (r *run) messages(rate float64) float64 {
+	if !r.Profile.Rate.bytes() {
+		return rate
+	}
+	if n := r.handed(); n > 0 {
+		return rate * float64(n) / float64(max(1, r.bytes.Load()))
+	}
+	return 0
 }
 
 func (p *progress) look(r *run) {
@@ -191,29 +219,37 @@ func (p *progress) rates(now sample) (sent, acked, bytes, cores float64) {
 }
 
 func (r *run) target(t time.Duration) float64 {
-	s, ok := r.curve.(Stages)
-	if total := r.total(); !ok || total > 0 && t >= total {
+	if total := r.total(t); r.flat || total > 0 && t >= total {
 		return 0
 	}
-	return s.Rate(t)
+	return r.messages(r.schedule.rate(t))
 }
 
 func (p *progress) picture(r *run, now sample) Progress {
 	g := Progress{
 		At: time.Now(), Run: r.manifest.Run, Profile: r.Profile.Name, Topic: r.Profile.topics(), State: p.state.Load().(string),
-		Elapsed: now.at, Total: r.total(), Planned: r.count(), TargetRate: r.target(now.at), MaxMode: r.flat(),
+		Elapsed: now.at, Total: r.total(now.at), Planned: r.count(now.at), TargetRate: r.target(now.at), MaxMode: r.flat,
 		Sent: now.sent, Acked: now.acked, MaxInFlight: int64(r.Profile.inFlight()),
 		WindowResponse: p.window[0], WindowService: p.window[1], RSS: resident(),
 		History: append([]Point(nil), p.history...), Curve: p.curve,
 	}
 	g.Rate, g.AckRate, g.BytesPerSecond, g.CPU = p.rates(now)
-	if s, ok := r.curve.(Stages); ok {
-		g.Stages, g.StageIndex = s, s.Index(now.at)
-		g.Stage = s[g.StageIndex].Name
+	onCurve := r.schedule.on(now.at)
+	if s, ok := r.curve.(Planned); ok {
+		g.Stages = s.Stages()
+		for g.StageIndex+1 < len(g.Stages) && g.Stages[g.StageIndex+1].Start <= onCurve {
+			g.StageIndex++
+		}
+		g.Stage = g.Stages[g.StageIndex].Name
 	}
-	if g.State == Measuring && now.at < r.warmup {
+	if g.State == Measuring && onCurve < r.warmup {
 		g.State = Warming
 	}
+	var paused bool
+	if paused, g.PausedFor, g.Interactive, g.Changes = r.Live.state(now.at); paused && g.State != Draining && g.State != Done {
+		g.State = Paused
+	}
+	g.Dropped = r.dropped()
 	lag, size, _, _ := r.statistics()
 	g.LagP99, g.Size = quantilesOf(lag, 1000).P99, quantilesOf(size, 1)
 	r.rec.mu.Lock()
@@ -251,4 +287,13 @@ func (r *run) statistics() (lag, size *hdrhistogram.Histogram, blocked, last tim
 		s.mu.Unlock()
 	}
 	return lag, size, blocked, last
+}
+
+func (r *run) dropped() (n int64) {
+	for _, s := range r.senders {
+		s.mu.Lock()
+		n += s.dropped
+		s.mu.Unlock()
+	}
+	return n
 }

@@ -33,6 +33,12 @@ type Options struct {
 	Log      *slog.Logger // nil: silent
 	Senders  int          // goroutines that send; 0: as many as the rate needs
 
+	// Holds counts the rows of the run's table; only volume.until needs it.
+	Holds func(ctx context.Context) (int64, error)
+	Run   ulid.ULID // its name; zero: a new one
+	// Live changes the run while it runs; nil: nobody does.
+	Live *Live
+
 	nap func(time.Duration) // tests with virtual time
 }
 
@@ -61,7 +67,10 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	defer client.Close()
-	r := newRun(o, mix, client)
+	r, err := newRun(o, mix, client)
+	if err != nil {
+		return Summary{}, err
+	}
 	for i, m := range o.Profile.parts() {
 		if err := r.prepare(ctx, i, &m, streams[i].Spec); err != nil {
 			return Summary{}, err
@@ -107,16 +116,26 @@ type run struct {
 	progress   progress
 }
 
-func newRun(o Options, mix *content.Mix, client *kgo.Client) *run {
+func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	p := o.Profile
-	curve := p.Curve()
+	curve, err := p.Curve(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if p.Volume.Until.Rows > 0 && o.Holds == nil {
+		return nil, errors.New("volume.until: the table cannot be asked here")
+	}
 	shards := o.Senders
 	if shards == 0 {
-		shards = sendersFor(curve)
+		shards = sendersFor(curve, p.Rate.bytes())
 	}
 	s, senders := newSession(shards, mix)
 	r := &run{session: s, Options: o, senders: senders}
-	s.run, s.client, s.curve = ulid.Make(), client, curve
+	s.run, s.client, s.curve = o.Run, client, curve
+	if s.run.IsZero() {
+		s.run = ulid.Make()
+	}
+	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup = time.Duration(p.Warmup)
 	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
 	s.pace = pacer{start: time.Now(), nap: o.nap}
@@ -128,13 +147,13 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) *run {
 		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
 		Shards: make([]ShardRecord, shards),
 	}
-	return r
+	return r, nil
 }
 
 // sendersFor: one goroutine makes and hands over some 300,000 messages/s.
-func sendersFor(c Curve) int {
+func sendersFor(c Curve, bytes bool) int {
 	most := min(4, runtime.GOMAXPROCS(0))
-	if s, ok := c.(Stages); ok {
+	if s, ok := c.(Planned); ok && !bytes {
 		return min(most, 1+int(s.Peak()/150_000))
 	}
 	return most
@@ -166,17 +185,25 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	if r.Live != nil {
+		r.Live.attach(r, stop)
+		defer r.Live.detach()
+	}
 	side, sideDone := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
 	helpers.Go(func() { r.keepManifest(side, stop) })
 	helpers.Go(func() { r.watch(side, stop) })
 	helpers.Go(func() { r.report(side) })
+	if r.Profile.Volume.Until.Rows > 0 {
+		helpers.Go(func() { r.until(side, stop) })
+	}
 
 	late := time.AfterFunc(Forever, r.abort) // frees senders that wait for the window of a dead broker
 	defer late.Stop()
 	release := context.AfterFunc(sending, func() { late.Reset(giveUp) })
 	var senders sync.WaitGroup
-	for _, s := range r.senders {
+	for i, s := range r.senders {
+		s.at = newArrivals(&r.Profile.Rate, r.Profile.seed(), i, len(r.senders), float64(s.first()-r.warm))
 		senders.Go(func() { s.do(sending) })
 	}
 	senders.Wait()
@@ -195,7 +222,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 // drain waits for the outcome of what was sent.
 func (r *run) drain(cause error) {
 	wait := r.Profile.deliveryTimeout() + giveUp
-	if cause != nil {
+	if cause != nil && !errors.Is(cause, errEnough) {
 		wait = giveUp
 	}
 	ctx, cancel := context.WithTimeout(r.hard, wait)
@@ -243,6 +270,34 @@ func (r *run) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
+// errEnough ends a run whose table holds what the profile wants.
+var errEnough = errors.New("the table holds the rows")
+
+// until asks the table until it holds enough. A table that cannot be asked for a while is asked again.
+func (r *run) until(ctx context.Context, stop context.CancelCauseFunc) {
+	u := r.Profile.Volume.Until
+	every := 2 * time.Second
+	if u.Every > 0 {
+		every = time.Duration(u.Every)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		rows, err := r.Holds(ctx)
+		if err != nil {
+			r.Log.Warn("the table was not asked", "run", r.manifest.Run, "error", err)
+		} else if rows >= int64(u.Rows) {
+			stop(errEnough)
+			return
+		}
+	}
+}
+
 // manifestEvery is the rhythm of the manifest. A reservation covers several writes, so that a slow disk does not stop a sender.
 const manifestEvery = time.Second
 
@@ -266,7 +321,7 @@ func (r *run) keepManifest(ctx context.Context, stop context.CancelCauseFunc) {
 // reservation is how many messages of a shard may be sent before the next write: the warm-up, and ten seconds at the curve's peak.
 func (r *run) reservation() uint64 {
 	warm := mostWarm(r.partitions)
-	if s, ok := r.curve.(Stages); ok {
+	if s, ok := r.curve.(Planned); ok && !r.Profile.Rate.bytes() {
 		return warm + uint64(math.Ceil(10*s.Peak()))/r.shards
 	}
 	return warm + 20_000_000/r.shards

@@ -41,7 +41,9 @@ type Preview struct {
 	Share      float64       `json:"hottest_share"` // of the partition that gets most, by the key
 	Partitions int           `json:"partitions"`
 	Parts      []PartPreview `json:"parts"`
-	Stages     Stages        `json:"stages,omitempty"`
+	Stages     []Stage       `json:"stages,omitempty"`
+	Unit       string        `json:"unit"` // of the stages' rates: messages/s or bytes/s
+	Curve      Planned       `json:"-"`    // nil: acknowledgements decide
 	Warnings   []string      `json:"warnings,omitempty"`
 	Samples    []Sample      `json:"samples"`
 }
@@ -70,7 +72,9 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 	}
 	v := Preview{Profile: p.Name, Topic: p.topics()}
 	v.measure(p, mix)
-	v.plan(p)
+	if err := v.plan(p); err != nil {
+		return Preview{}, err
+	}
 	if v.Samples, err = takeSamples(p, mix, samples); err != nil {
 		return Preview{}, err
 	}
@@ -191,30 +195,49 @@ func (v *Preview) measure(p *Profile, mix *content.Mix) {
 	}
 }
 
-func (v *Preview) plan(p *Profile) {
+func (v *Preview) plan(p *Profile) error {
 	mean := v.Bytes
-	r := run{session: &session{curve: p.Curve(), bound: bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}}}
-	v.Duration, v.Messages, v.Bytes = r.total(), r.count(), 0
+	curve, err := p.Curve(time.Now())
+	if err != nil {
+		return err
+	}
+	r := run{Options: Options{Profile: p}, session: &session{curve: curve, schedule: newSchedule(curve), flat: p.Rate.flat(), bound: bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}}}
+	v.Duration, v.Messages, v.Bytes = r.total(0), r.count(0), 0
 	if v.Messages == 0 && p.Volume.Bytes > 0 {
 		v.Messages = int64(p.Volume.Bytes) / max(1, mean)
 	}
-	v.Bytes = v.Messages * mean
-	if s, ok := r.curve.(Stages); ok {
-		v.Stages = s
-		if s.Peak()*v.NsRecord > 1e9 {
-			v.Warnings = append(v.Warnings, fmt.Sprintf("making the messages alone takes more than a core at %.0f/s", s.Peak()))
+	s, planned := curve.(Planned)
+	v.Unit = "messages/s"
+	if planned {
+		v.Stages, v.Curve = s.Stages(), s
+		peak := s.Peak()
+		if p.Rate.bytes() {
+			v.Unit, peak = "bytes/s", peak/float64(max(1, mean))
+			if v.Messages == 0 && v.Duration > 0 {
+				v.Messages = int64(s.Due(v.Duration)) / max(1, mean)
+			}
 		}
-		if s.Peak()*float64(defaultLinger)/1e9 > float64(p.inFlight()) {
+		if peak*v.NsRecord > 1e9 {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("making the messages alone takes more than a core at %.0f/s", peak))
+		}
+		if peak*float64(defaultLinger)/1e9 > float64(p.inFlight()) {
 			v.Warnings = append(v.Warnings, "max_in_flight is less than what one linger collects at the peak: the schedule will lag")
 		}
+		if p.Volume.Messages > 0 && s.End() != Forever && !p.Rate.bytes() && s.Due(s.End()) < float64(p.Volume.Messages)*0.99 {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("the curve ends before the volume is sent: it has %.0f messages", s.Due(s.End())))
+		}
+	} else if p.Rate.Closed != nil {
+		v.Warnings = append(v.Warnings, "closed model: a slower system is asked for less, so latencies say little about one that users push")
 	} else {
 		v.Warnings = append(v.Warnings, "rate: max: the latencies will be those of the client's own buffer")
 	}
+	v.Bytes = v.Messages * mean
 	for _, part := range v.Parts {
 		if part.Share > 2/float64(part.Partitions) {
 			v.Warnings = append(v.Warnings, fmt.Sprintf("%.0f %% of the messages of %s go to one partition", 100*part.Share, part.Topic))
 		}
 	}
+	return nil
 }
 
 // readable turns what the decoder gives into what JSON shows well.

@@ -40,7 +40,9 @@ type sender struct {
 	limit   atomic.Uint64
 	granted chan struct{} // the limit has grown
 
-	w *content.MixWriter
+	w    *content.MixWriter
+	at   arrivals // of the next message
+	sent int      // bytes of the last message
 	// dues are when the last messages were due: a duplicate carries the time of the message whose bytes it has.
 	dues [256]struct {
 		n  uint64
@@ -56,6 +58,8 @@ type statistics struct {
 	size    *hdrhistogram.Histogram // bytes
 	blocked time.Duration           // waited for the window
 	last    time.Duration           // the last send
+	due     time.Duration           // of the last message
+	dropped int64                   // due, but not sent
 	streams []tally
 }
 
@@ -67,22 +71,26 @@ type tally struct {
 
 // session is what the senders of a run share.
 type session struct {
-	run     ulid.ULID
-	mix     *content.Mix
-	targets []target // of the mix's streams
-	shards  uint64
-	warm    uint64 // messages below were sent before the schedule
-	bound   bound
-	curve   Curve
-	warmup  time.Duration
-	pace    pacer
-	client  *kgo.Client
-	rec     *recorder
-	parcels sync.Pool
-	hard    context.Context // ends when even sent messages are given up
-	abort   context.CancelFunc
-	needMan chan struct{} // wakes the writer of the manifest
-	bytes   atomic.Int64  // of values, for the bound
+	run       ulid.ULID
+	mix       *content.Mix
+	targets   []target // of the mix's streams
+	shards    uint64
+	warm      uint64 // messages below were sent before the schedule
+	bound     bound
+	curve     Curve // of the profile
+	*schedule       // the curve as it is run
+	flat      bool  // it has no schedule
+	drops     bool  // a message that is due while the window is full is left out
+	window    int64 // messages on their way, at most
+	warmup    time.Duration
+	pace      pacer
+	client    *kgo.Client
+	rec       *recorder
+	parcels   sync.Pool
+	hard      context.Context // ends when even sent messages are given up
+	abort     context.CancelFunc
+	needMan   chan struct{} // wakes the writer of the manifest
+	bytes     atomic.Int64  // of values, for the bound
 }
 
 // bound ends the schedule; 0 is no bound.
@@ -117,6 +125,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	}
 	p.rec = kgo.Record{Topic: to.topic, Key: key, Value: m.Value, Headers: p.header, Timestamp: s.pace.start.Add(now), Context: p}
 	size := len(m.Value)
+	s.sent = size
 	s.bytes.Add(int64(size))
 	s.next.Store(p.seq + 1)
 	s.client.Produce(s.hard, &p.rec, s.outcome)
@@ -137,7 +146,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
 	}
-	s.last = max(s.last, after)
+	s.last, s.due = max(s.last, after), due
 	return after
 }
 
@@ -170,29 +179,51 @@ func (s *session) outcome(r *kgo.Record, err error) {
 
 // do sends all that is due, until a bound is reached or ctx ends.
 func (s *sender) do(ctx context.Context) {
-	now := s.pace.now()
-	for n := s.first(); s.bound.messages == 0 || n < s.bound.messages; n += s.shards {
-		due := s.curve.At(n - s.warm)
-		if due == Forever || s.bound.duration > 0 && due >= s.bound.duration {
+	now, n := s.pace.now(), s.first()
+	for s.bound.messages == 0 || n < s.bound.messages {
+		plan := s.schedule.plan.Load()
+		due, onCurve := plan.due(s.at.x)
+		if onCurve == Forever || s.bound.duration > 0 && onCurve >= s.bound.duration {
 			return
 		}
 		if now < due {
-			now = s.pace.until(ctx, due)
+			if now = s.pace.until(ctx, due, plan.changed); now < due && ctx.Err() == nil {
+				continue // the plan has changed
+			}
 		}
-		if s.over(ctx, now) || !s.reserve(ctx, n/s.shards) {
+		if s.over(ctx, now) {
 			return
 		}
-		if _, flat := s.curve.(Flat); flat {
-			due = now // nothing is planned: what can be told is the time in the client and at the broker
+		if s.drops && s.full() {
+			s.skip()
+			continue
 		}
-		now = s.send(n, due, now, due >= s.warmup, -1)
+		if !s.reserve(ctx, n/s.shards) {
+			return
+		}
+		if s.flat {
+			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
+		}
+		now = s.send(n, due, now, onCurve >= s.warmup, -1)
+		s.at.next(s.sent)
+		n += s.shards
 	}
+}
+
+// full reports that the window has no room for a message.
+func (s *sender) full() bool { return s.client.BufferedProduceRecords() >= s.window }
+
+// skip leaves out a message that is due: the next one has its number.
+func (s *sender) skip() {
+	s.at.next(max(1, s.sent))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped++
 }
 
 // over reports that a bound is reached that the curve does not know.
 func (s *sender) over(ctx context.Context, now time.Duration) bool {
-	_, flat := s.curve.(Flat)
-	return ctx.Err() != nil || s.bound.bytes > 0 && s.bytes.Load() >= s.bound.bytes || flat && s.bound.duration > 0 && now >= s.bound.duration
+	return ctx.Err() != nil || s.bound.bytes > 0 && s.bytes.Load() >= s.bound.bytes || s.flat && s.bound.duration > 0 && now >= s.bound.duration
 }
 
 // first is the sender's first message behind the warm-up.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir/internal/config"
 	"weir/internal/content"
@@ -150,8 +151,15 @@ func (p *Profile) path(file string) string {
 	return filepath.Join(p.dir, file)
 }
 
-// learn reads observed sizes, one in each line.
+// learn reads observed sizes: a capture, or one in each line.
 func (p *Profile) learn(file string) (content.Size, error) {
+	if seen, is, err := ReadCapture(p.path(file)); is {
+		sizes := make([]int, len(seen))
+		for i, m := range seen {
+			sizes[i] = max(1, m.Size)
+		}
+		return content.Learn(sizes), err
+	}
 	b, err := os.ReadFile(p.path(file))
 	if err != nil {
 		return content.Size{}, err
@@ -176,6 +184,9 @@ func (p *Profile) learn(file string) (content.Size, error) {
 
 // Check compiles all that a run would need, without a server: of a schema in the registry it can say nothing.
 func (p *Profile) Check() error {
+	if _, err := p.Curve(time.Now()); err != nil {
+		return err
+	}
 	_, err := p.Compile()
 	if errors.Is(err, ErrNeedsRegistry) {
 		return nil

@@ -41,6 +41,11 @@ type Summary struct {
 	Senders    int              `json:"senders"`
 	LingerMS   float64          `json:"linger_ms"`
 	Thresholds []Check          `json:"thresholds,omitempty"`
+	Dropped    int64            `json:"dropped,omitempty"` // due, but not sent: the window was full
+	// Interactive: somebody changed the run by hand, so it can be no baseline. Changes also holds marks.
+	Interactive bool     `json:"interactive,omitempty"`
+	PausedS     float64  `json:"paused_s,omitempty"`
+	Changes     []Change `json:"changes,omitempty"`
 	// Faults are the messages that are wrong on purpose, by kind.
 	Faults  map[content.Fault]int64 `json:"faults,omitempty"`
 	Streams []StreamSummary         `json:"streams,omitempty"` // of a mix
@@ -103,6 +108,7 @@ const (
 // What the latencies of a run mean.
 const (
 	ofResponse = "response from the intended send to the acknowledgement"
+	ofClosed   = "service from the send to the acknowledgement, in a closed model: a system that is slower is asked for less"
 	ofBuffer   = "time in the client's own buffer: at the highest rate it says nothing about the broker"
 )
 
@@ -140,14 +146,19 @@ func (r *run) summary(cause error) Summary {
 	s.Response, s.Service = quantilesOf(rec.whole.response, 1000), quantilesOf(rec.whole.service, 1000)
 	s.P50, s.P99, s.Max = s.Response.P50, s.Response.P99, s.Response.Max
 
+	var paused time.Duration
+	_, paused, s.Interactive, s.Changes = r.Live.state(r.pace.now())
+	s.PausedS, s.Dropped = paused.Seconds(), r.dropped()
 	scheduled := s.Sent - s.Warmup
-	span := last
-	if r.flat() {
-		s.LatencyOf = ofBuffer
+	span := last - paused
+	if r.flat {
+		if s.LatencyOf = ofBuffer; p.Rate.Closed != nil {
+			s.LatencyOf = ofClosed
+		}
 		span, scheduled = rec.last, s.Acked-s.Warmup
-	} else if planned := r.planned(uint64(scheduled)); planned > 0 {
-		s.Target = float64(scheduled) / planned.Seconds()
-		span = max(last, planned)
+	} else if planned := r.planned() - paused; planned > 0 {
+		s.Target = float64(scheduled+s.Dropped) / planned.Seconds()
+		span = max(span, planned)
 	}
 	if span > 0 && scheduled > 0 {
 		s.Seconds = span.Seconds()
@@ -161,19 +172,21 @@ func (r *run) summary(cause error) Summary {
 	return s
 }
 
-// flat reports that the run has no schedule to keep.
-func (r *run) flat() bool { _, flat := r.curve.(Flat); return flat }
-
-// planned is the span that the curve gives n messages: until the next one would be due, or until the curve's end.
-func (r *run) planned(n uint64) time.Duration {
-	t := r.curve.At(n)
-	if r.bound.duration > 0 {
-		t = min(t, r.bound.duration)
+// planned is when the schedule was through with what was sent: when the next message would have been due, or the curve's end.
+func (r *run) planned() time.Duration {
+	next, last := Forever, time.Duration(0)
+	for _, s := range r.senders {
+		at, onCurve := r.schedule.due(s.at.x)
+		if p := r.schedule.last(); onCurve == Forever {
+			at = p.at + r.curve.(Planned).End() - p.c
+		} else if r.bound.duration > 0 && onCurve > r.bound.duration {
+			at -= onCurve - r.bound.duration
+		} else if at == Forever { // paused
+			at = p.at
+		}
+		next, last = min(next, at), max(last, s.due)
 	}
-	if s, ok := r.curve.(Stages); ok {
-		t = min(t, s.End())
-	}
-	return t
+	return max(next, last)
 }
 
 // judge decides the verdict: the gravest reason counts.
@@ -192,18 +205,23 @@ func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	if s.Errors > 0 {
 		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("%d of %d messages were not acknowledged", s.Errors, s.Sent)
 	}
-	if cause != nil && !errors.Is(cause, context.Canceled) {
+	switch {
+	case errors.Is(cause, errStopped):
+		s.Verdict, s.Reason = VerdictInterrupted, "stopped by hand before the schedule's end"
+	case cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, errEnough):
 		s.Verdict, s.Reason = VerdictFailed, cause.Error()
 	}
 }
 
 func (s *Summary) invalid(r *run, last time.Duration) string {
-	if r.flat() {
+	if r.flat {
 		return ""
 	}
 	late := ""
 	switch {
-	case s.Target > 0 && s.Rate < leastShare*s.Target && last-r.planned(uint64(s.Sent-s.Warmup)) > latestP99:
+	case s.Target > 0 && float64(s.Dropped) > (1-leastShare)*float64(s.Sent+s.Dropped):
+		return fmt.Sprintf("%d messages were due while the window of %d messages in flight was full, and were dropped: the broker is too slow for this rate", s.Dropped, r.Profile.inFlight())
+	case s.Target > 0 && s.Rate < leastShare*s.Target && last-r.planned() > latestP99:
 		late = fmt.Sprintf("only %.1f %% of the target rate was reached", 100*s.Rate/s.Target)
 	case s.Lag.P99 > float64(latestP99.Milliseconds()):
 		late = fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", s.Lag.P99)

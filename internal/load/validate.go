@@ -28,17 +28,6 @@ func (t *text) UnmarshalYAML(b []byte) error {
 	return nil
 }
 
-// UnmarshalYAML takes the word max in place of the section.
-func (r *Rate) UnmarshalYAML(unmarshal func(any) error) error {
-	var word string
-	if unmarshal(&word) == nil && word == "max" {
-		*r = Rate{Max: true}
-		return nil
-	}
-	type section Rate
-	return unmarshal((*section)(r))
-}
-
 // complaints collects what is wrong, with the path of the field.
 type complaints []config.Invalid
 
@@ -114,55 +103,6 @@ func (c *complaints) laterIn(path string, v reflect.Value) {
 	}
 }
 
-func (r *Rate) validate(c *complaints, v Volume) {
-	if r.Max {
-		if v == (Volume{}) {
-			c.add("rate", "rate: max needs a volume: messages, bytes or duration")
-		}
-		return
-	}
-	c.oneOf("rate.arrival", r.Arrival, []string{"uniform"}, "poisson")
-	if r.Start != nil {
-		c.messages("rate.start", *r.Start)
-	}
-	if len(r.Stages) == 0 && !r.Shape.Given {
-		c.add("rate", "rate: want stages, or the word max")
-	}
-	var peak float64
-	for i, s := range r.Stages {
-		path := fmt.Sprintf("rate.stages[%d]", i)
-		c.messages(path+".target", s.Target)
-		peak = max(peak, s.Target.PerSecond)
-		switch last := i == len(r.Stages)-1; {
-		case s.Duration < 0:
-			c.add(path+".duration", "duration: want more than 0s")
-		case s.Duration == 0 && !last:
-			c.add(path, "stage %d: want a duration; only the last stage may go on until the volume is sent", i+1)
-		case s.Duration == 0 && v == (Volume{}):
-			c.add(path, "stage %d: want a duration, or a volume that ends the run", i+1)
-		case s.Duration == 0 && s.Target.PerSecond == 0:
-			c.add(path, "stage %d: want a duration: at 0/s the volume is never sent", i+1)
-		}
-	}
-	if r.Start != nil {
-		peak = max(peak, r.Start.PerSecond)
-	}
-	if len(r.Stages) > 0 && peak == 0 {
-		c.add("rate.stages", "stages: the rate is 0/s all the time")
-	}
-}
-
-func (c *complaints) messages(path string, r config.Rate) {
-	switch {
-	case r.Max:
-		c.add(path, "%s: max is a choice for the whole rate: write rate: max", lastOf(path))
-	case r.Bytes:
-		c.add(path, "%s: bytes/s is not supported in this version; give messages, as 20k/s", lastOf(path))
-	case r.PerSecond < 0 || r.PerSecond > 100e6:
-		c.add(path, "%s: want 0/s to 100M/s", lastOf(path))
-	}
-}
-
 func (p *Profile) validateBounds(c *complaints) {
 	if p.Warmup < 0 {
 		c.add("warmup", "warmup: want 0s or more")
@@ -175,6 +115,13 @@ func (p *Profile) validateBounds(c *complaints) {
 	}
 	if p.Volume.Duration < 0 {
 		c.add("volume.duration", "duration: want more than 0s")
+	}
+	if p.Volume.Until.Rows < 0 || p.Volume.Until.Every < 0 {
+		c.add("volume.until", "until: want rows, as 10M, and every, as 2s")
+	}
+	c.oneOf("on_saturation", p.OnSaturation, []string{"lag", "drop"})
+	if p.OnSaturation == "drop" && p.Rate.flat() {
+		c.add("on_saturation", "on_saturation: nothing is due at a time with this rate, so nothing can be dropped")
 	}
 	if p.MaxInFlight < 0 || p.MaxInFlight > 50_000_000 {
 		c.add("max_in_flight", "max_in_flight: want 1 to 50M")

@@ -25,6 +25,13 @@ func Load(p load.Progress) *control.Load {
 	for _, h := range p.History {
 		l.History = append(l.History, control.Point{T: h.T.Seconds(), Target: h.Target, Rate: h.Rate, P99: h.P99})
 	}
+	l.Interactive, l.PausedS, l.Dropped = p.Interactive, p.PausedFor.Seconds(), p.Dropped
+	for _, c := range p.Changes {
+		l.Changes = append(l.Changes, control.Change{T: c.At, What: c.What})
+	}
+	for _, c := range p.Curve {
+		l.Plan = append(l.Plan, control.Point{T: c.T.Seconds(), Target: c.Target})
+	}
 	if f := p.Final; f != nil {
 		l.Verdict, l.Reason = string(f.Verdict), f.Reason
 		l.TargetRate, l.Rate = f.Target, f.Rate // of the whole run, now that it is over
@@ -43,6 +50,8 @@ func loadState(s string) string {
 	switch s {
 	case load.Warming:
 		return control.Preparing
+	case load.Paused:
+		return control.Paused
 	case load.Draining:
 		return control.Draining
 	case load.Done:
