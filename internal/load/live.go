@@ -199,9 +199,6 @@ func (l *Live) Stop() error {
 
 // state is what screens and results show.
 func (l *Live) state(now time.Duration) (paused bool, pausedFor time.Duration, hands bool, changes []Change) {
-	if l == nil {
-		return false, 0, false, nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pausedFor = l.paused

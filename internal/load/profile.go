@@ -28,10 +28,10 @@ type Profile struct {
 	Producer   Producer    `yaml:"producer,omitempty" jsonschema:"description=Settings of the Kafka producer, named as Kafka names them"`
 	Verify     Verify      `yaml:"verify,omitempty" jsonschema:"description=How the proof is made"`
 	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
+	Hooks      []Hook      `yaml:"hooks,omitempty" jsonschema:"description=Commands that run at a time of the schedule"`
 
 	Extends later `yaml:"extends,omitempty"`
 	Cluster later `yaml:"cluster,omitempty"`
-	Hooks   later `yaml:"hooks,omitempty"`
 
 	dir string // of the file: paths in it are relative to it
 }

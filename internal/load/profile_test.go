@@ -67,6 +67,8 @@ func TestProfileMistakesHaveTheirPlace(t *testing.T) {
 		"a metric of later":      {small + "thresholds: [{metric: freshness_s, stat: p99, max: 1}]\n", `p.yaml:7:23: metric: freshness_s is not supported in this version; it has response_ms, service_ms, lost, duplicated`},
 		"a latency without stat": {small + "thresholds: [{metric: response_ms, max: 1}]\n", `threshold: response_ms wants a stat: p50, p90, p99, p99.9 or max`},
 		"idempotent with acks 1": {small + "producer: {acks: 1, idempotent: true}\n", `p.yaml:7:33: idempotent: wants acks: all`},
+		"a hook without a time":  {small + "hooks: [{at: soon, run: ls}]\n", `p.yaml:7:14: at: "soon" is no time of the schedule: want 90s, or one of its stages (stage 1), or steady+10m`},
+		"a hook of nothing":      {small + "hooks: [{at: 1s, run: ' '}]\n", `p.yaml:7:23: run: want a command`},
 		"a misspelt key":         {small + "volum: {messages: 1}\n", `p.yaml:7:1: `},
 		"a misspelt inner key":   {replace("messages", "message"), `p.yaml:5:10: `},
 	} {

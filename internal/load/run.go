@@ -48,6 +48,9 @@ type Options struct {
 // Its order: content, connection, topic, schema, manifest, warm-up, schedule. An error means that the schedule did not start or
 // that the manifest could not be kept; everything else is in the verdict.
 func Run(ctx context.Context, o Options) (Summary, error) {
+	if o.Live == nil {
+		o.Live = NewLive()
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -114,6 +117,9 @@ type run struct {
 	cpu        time.Duration // used before the schedule began
 	began      time.Time     // of the schedule, wall clock
 	progress   progress
+	helpers    sync.WaitGroup // goroutines beside the senders
+	hookLock   sync.Mutex
+	hooked     []HookResult
 }
 
 func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
@@ -185,15 +191,18 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if r.Live != nil {
-		r.Live.attach(r, stop)
-		defer r.Live.detach()
-	}
+	r.Live.attach(r, stop)
+	defer r.Live.detach()
 	side, sideDone := context.WithCancel(context.WithoutCancel(ctx))
-	var helpers sync.WaitGroup
+	helpers := &r.helpers
 	helpers.Go(func() { r.keepManifest(side, stop) })
 	helpers.Go(func() { r.watch(side, stop) })
 	helpers.Go(func() { r.report(side) })
+	chaos, calm := context.WithCancel(side)
+	defer calm()
+	if err := r.hooks(chaos); err != nil {
+		stop(err)
+	}
 	if r.Profile.Volume.Until.Rows > 0 {
 		helpers.Go(func() { r.until(side, stop) })
 	}
@@ -207,6 +216,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 		senders.Go(func() { s.do(sending) })
 	}
 	senders.Wait()
+	calm()
 	cause := context.Cause(sending)
 	r.progress.state.Store(Draining)
 	r.drain(cause)

@@ -43,9 +43,10 @@ type Summary struct {
 	Thresholds []Check          `json:"thresholds,omitempty"`
 	Dropped    int64            `json:"dropped,omitempty"` // due, but not sent: the window was full
 	// Interactive: somebody changed the run by hand, so it can be no baseline. Changes also holds marks.
-	Interactive bool     `json:"interactive,omitempty"`
-	PausedS     float64  `json:"paused_s,omitempty"`
-	Changes     []Change `json:"changes,omitempty"`
+	Interactive bool         `json:"interactive,omitempty"`
+	PausedS     float64      `json:"paused_s,omitempty"`
+	Changes     []Change     `json:"changes,omitempty"`
+	Hooks       []HookResult `json:"hooks,omitempty"`
 	// Faults are the messages that are wrong on purpose, by kind.
 	Faults  map[content.Fault]int64 `json:"faults,omitempty"`
 	Streams []StreamSummary         `json:"streams,omitempty"` // of a mix
@@ -197,6 +198,14 @@ func (s *Summary) judge(r *run, cause error, last time.Duration) {
 		if !c.OK {
 			s.Verdict, s.Reason = VerdictSLO, fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
 			break
+		}
+	}
+	r.hookLock.Lock()
+	s.Hooks = r.hooked
+	r.hookLock.Unlock()
+	for _, h := range s.Hooks {
+		if h.Failed > 0 {
+			s.Verdict, s.Reason = VerdictInvalid, fmt.Sprintf("hook %s failed: %s", h.Name, h.Error)
 		}
 	}
 	if why := s.invalid(r, last); why != "" {

@@ -68,6 +68,7 @@ func (p *Profile) Validate() []config.Invalid {
 	c.laterIn("", reflect.ValueOf(p).Elem())
 	p.Rate.validate(&c, p.Volume)
 	p.validateBounds(&c)
+	p.validateHooks(&c)
 	p.validateParts(&c)
 	p.Producer.validate(&c)
 	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
