@@ -226,3 +226,25 @@ func TestPreviewDecodesItsSamples(t *testing.T) {
 		t.Errorf("got record %v", record)
 	}
 }
+
+// A pipeline that reads what was aborted is caught, and the messages are named.
+func TestAnAbortedMessageInTheTableIsNamed(t *testing.T) {
+	home, pr := installation(t)
+	profile := filepath.Join(t.TempDir(), "aborting.yaml")
+	text := "apiVersion: weir/v1\nkind: LoadProfile\nname: aborting\nrate: {stages: [{target: 5k/s}]}\nvolume: {messages: 2k}\ntopic: {name: bank.aborted}\nproducer: {transaction: {messages: 50, abort: 10%}}\n"
+	if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := loadgen(t.Context(), "run", profile, "--home", home, "--json")
+	sum := result(t, out)
+	aborted, _ := sum["aborted"].(float64)
+	if code != 0 || aborted < 50 {
+		t.Fatalf("exit code %d, %v\n%s", code, sum, errs)
+	}
+	write(t, pr, "bank.aborted", fill(t, pr, "bank.aborted", 2000)) // a reader of what is not committed
+	code, out, _ = loadgen(t.Context(), "verify", "last", "--home", home, "--json")
+	proof := result(t, out)
+	if code != 5 || proof["altered"] != aborted || proof["lost"] != 0.0 || !strings.Contains(out, "transaction was aborted: nobody may see it") {
+		t.Errorf("exit code %d, want 5; %v of %v are named: %v", code, proof["altered"], aborted, proof)
+	}
+}

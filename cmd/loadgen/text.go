@@ -63,6 +63,12 @@ func summaryText(s load.Summary) string {
 	if s.Dropped > 0 {
 		line("dropped", "%s messages were due while the window was full", count(float64(s.Dropped)))
 	}
+	if s.Aborted > 0 {
+		line("aborted", "%s messages in transactions that were aborted on purpose", count(float64(s.Aborted)))
+	}
+	for _, h := range s.Hooks {
+		line("hook", "%s ran %d times, failed %d", h.Name, h.Ran, h.Failed)
+	}
 	if s.Interactive {
 		line("by hand", "this run was changed while it ran: it can be no baseline")
 	}
@@ -117,6 +123,9 @@ func proofText(r verify.Result) string {
 	fmt.Fprintf(&b, "  sent %s  rows %s  lost %d  doubled %d  reordered %d  altered %d  quarantined %d\n", count(float64(r.Sent)), count(float64(r.Rows)), r.Lost, r.Doubled, r.Reordered, r.Altered, r.Quarantined)
 	if r.Poison > 0 || r.Unexplained > 0 {
 		fmt.Fprintf(&b, "  quarantined on purpose %d of %d, without a reason %d\n", r.Quarantined-r.Unexplained, r.Poison, r.Unexplained)
+	}
+	if r.Aborted > 0 {
+		fmt.Fprintf(&b, "  aborted on purpose %d: nobody may see them\n", r.Aborted)
 	}
 	if r.ReadableRows > 0 {
 		fmt.Fprintf(&b, "  readable after p50 %s, p99 %s, max %s (from the intended send to the readable row)\n", ms(r.ReadableP50), ms(r.ReadableP99), ms(r.ReadableMax))

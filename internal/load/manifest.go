@@ -32,7 +32,9 @@ type Manifest struct {
 	Shards     []ShardRecord `json:"shards"`
 	Thresholds []Threshold   `json:"thresholds,omitempty"`
 	Drain      time.Duration `json:"drain_ns,omitempty"`
-	Result     *Summary      `json:"result,omitempty"`
+	// Transaction says which messages were sent in a transaction that was aborted on purpose.
+	Transaction TransactionSpec `json:"transaction,omitzero"`
+	Result      *Summary        `json:"result,omitempty"`
 }
 
 // A StreamRecord is where a part of the run went and what it held; the schema is the text itself, because a file may have
@@ -93,6 +95,11 @@ func (s *ShardRecord) Acked(seq uint64) bool {
 	}
 	i := seq - s.AckedBelow
 	return i/64 < uint64(len(s.above)) && s.above[i/64]>>(i%64)&1 != 0 && !ranges(s.Failed).has(seq)
+}
+
+// Aborted reports that message n was sent in a transaction that was aborted on purpose.
+func (m *Manifest) Aborted(n uint64) bool {
+	return n >= m.Warmup && m.Transaction.Aborted(m.Seed, n-m.Warmup)
 }
 
 // Known reports that the run has ended in an orderly way: nothing was sent that the manifest does not know.

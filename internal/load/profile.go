@@ -60,7 +60,7 @@ type Producer struct {
 	Batch       config.Size      `yaml:"batch,omitempty" jsonschema:"description=Largest batch of a partition. Default 256KiB"`
 	// Timeout is Kafka's delivery.timeout.ms: after it a message that cannot be delivered counts as an error.
 	Timeout     config.Duration `yaml:"delivery_timeout,omitempty" jsonschema:"description=After it an undelivered message counts as an error. Default 2m"`
-	Transaction later           `yaml:"transaction,omitempty"`
+	Transaction TransactionSpec `yaml:"transaction,omitempty" jsonschema:"description=Messages are sent in transactions"`
 }
 
 // Verify says how the proof is made.

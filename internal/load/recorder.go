@@ -66,6 +66,8 @@ type recorder struct {
 	last         time.Duration   // the last outcome, in the schedule's time
 	first        error           // that failed a message
 	partitions   map[place]int64 // messages that were not timed
+	holding      bool            // a transaction is open
+	held         []held          // what it has acknowledged
 	ends         [][]int64       // per stream and partition: first offset behind the last acknowledged message
 }
 
@@ -93,13 +95,22 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 	r.acked++
 	r.bytes += int64(bytes)
 	r.last = now
-	ends := r.ends[p.stream]
+	if r.holding {
+		r.held = append(r.held, held{p.stream, partition, offset, p.shard, p.seq})
+		return
+	}
+	r.reached(p.stream, partition, offset)
+	r.shards[p.shard].acked(p.seq)
+}
+
+// reached notes that a partition holds an acknowledged message.
+func (r *recorder) reached(stream int, partition int32, offset int64) {
+	ends := r.ends[stream]
 	for int(partition) >= len(ends) {
 		ends = append(ends, 0)
 	}
 	ends[partition] = max(ends[partition], offset+1)
-	r.ends[p.stream] = ends
-	r.shards[p.shard].acked(p.seq)
+	r.ends[stream] = ends
 }
 
 // fail notes a message that is not known to be in the topic.

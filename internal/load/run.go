@@ -65,7 +65,14 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	client, err := o.Connect(o.Profile.clientOptions()...)
+	if o.Run.IsZero() {
+		o.Run = ulid.Make()
+	}
+	options := o.Profile.clientOptions()
+	if o.Profile.Producer.Transaction.on() {
+		options = append(options, kgo.TransactionalID("weir-load-"+o.Run.String()), kgo.TransactionTimeout(time.Minute))
+	}
+	client, err := o.Connect(options...)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -135,15 +142,19 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	if shards == 0 {
 		shards = sendersFor(curve, p.Rate.bytes())
 	}
+	txn := p.Producer.Transaction
+	if txn.on() { // a client has one transaction at a time
+		shards = 1
+	}
 	s, senders := newSession(shards, mix)
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
-	if s.run.IsZero() {
-		s.run = ulid.Make()
-	}
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup = time.Duration(p.Warmup)
 	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
+	if txn.on() {
+		s.txn = &transactions{TransactionSpec: txn, seed: p.seed(), client: client, rec: s.rec}
+	}
 	s.pace = pacer{start: time.Now(), nap: o.nap}
 	if s.pace.nap == nil {
 		s.pace.nap = kernelNap
@@ -151,7 +162,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	r.manifest = &Manifest{
 		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
 		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
-		Shards: make([]ShardRecord, shards),
+		Shards: make([]ShardRecord, shards), Transaction: txn,
 	}
 	return r, nil
 }
@@ -191,6 +202,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	r.stop = stop
 	r.Live.attach(r, stop)
 	defer r.Live.detach()
 	side, sideDone := context.WithCancel(context.WithoutCancel(ctx))
@@ -217,6 +229,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	}
 	senders.Wait()
 	calm()
+	_ = r.senders[0].failed(r.txn.end(r.hard))
 	cause := context.Cause(sending)
 	r.progress.state.Store(Draining)
 	r.drain(cause)

@@ -86,6 +86,8 @@ type session struct {
 	pace      pacer
 	client    *kgo.Client
 	rec       *recorder
+	txn       *transactions // nil: it sends without
+	stop      func(error)   // ends the sending
 	parcels   sync.Pool
 	hard      context.Context // ends when even sent messages are given up
 	abort     context.CancelFunc
@@ -187,6 +189,9 @@ func (s *sender) do(ctx context.Context) {
 			return
 		}
 		if now < due {
+			if s.txn != nil && due-now > idleTransaction && s.failed(s.txn.end(s.hard)) {
+				return
+			}
 			if now = s.pace.until(ctx, due, plan.changed); now < due && ctx.Err() == nil {
 				continue // the plan has changed
 			}
@@ -198,7 +203,7 @@ func (s *sender) do(ctx context.Context) {
 			s.skip()
 			continue
 		}
-		if !s.reserve(ctx, n/s.shards) {
+		if !s.reserve(ctx, n/s.shards) || s.failed(s.txn.before(s.hard, n-s.warm)) {
 			return
 		}
 		if s.flat {
@@ -208,6 +213,14 @@ func (s *sender) do(ctx context.Context) {
 		s.at.next(s.sent)
 		n += s.shards
 	}
+}
+
+// failed stops the run for an error that the senders cannot go on with.
+func (s *sender) failed(err error) bool {
+	if err != nil {
+		s.stop(err)
+	}
+	return err != nil
 }
 
 // full reports that the window has no room for a message.

@@ -41,6 +41,7 @@ type Summary struct {
 	Senders    int              `json:"senders"`
 	LingerMS   float64          `json:"linger_ms"`
 	Thresholds []Check          `json:"thresholds,omitempty"`
+	Aborted    int64            `json:"aborted,omitempty"` // acknowledged, in transactions that were aborted on purpose
 	Dropped    int64            `json:"dropped,omitempty"` // due, but not sent: the window was full
 	// Interactive: somebody changed the run by hand, so it can be no baseline. Changes also holds marks.
 	Interactive bool         `json:"interactive,omitempty"`
@@ -137,6 +138,9 @@ func (r *run) summary(cause error) Summary {
 		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
 	}
 	s.countStreams(r)
+	if r.txn != nil {
+		s.Aborted = r.txn.aborted
+	}
 	if p.Producer.Linger != nil {
 		s.LingerMS = 1000 * time.Duration(*p.Producer.Linger).Seconds()
 	}

@@ -135,6 +135,7 @@ func (p Producer) validate(c *complaints) {
 	if p.Idempotent != nil && *p.Idempotent && p.Acks != "" && p.Acks != "all" {
 		c.add("producer.idempotent", "idempotent: wants acks: all")
 	}
+	p.validateTransaction(c)
 	if p.Linger != nil && *p.Linger < 0 {
 		c.add("producer.linger", "linger: want 0s or more")
 	}

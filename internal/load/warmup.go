@@ -17,6 +17,11 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	if s.bound.messages > 0 {
 		most = min(most, s.bound.messages/10)
 	}
+	if s.txn != nil {
+		if err := s.txn.begin(); err != nil {
+			return fmt.Errorf("warm-up: %w", err)
+		}
+	}
 	for n, left := uint64(0), partitions; n < most && left > 0; {
 		round := min(uint64(partitions), most-n)
 		for range round {
@@ -32,6 +37,9 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 			return fmt.Errorf("warm-up: topic %s: %w", s.topics(), err)
 		}
 		left = partitions - s.rec.warmPartitions()
+	}
+	if err := s.txn.end(ctx); err != nil {
+		return fmt.Errorf("warm-up: %w", err)
 	}
 	for _, snd := range senders {
 		snd.blocked, snd.last = 0, 0

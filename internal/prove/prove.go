@@ -96,13 +96,16 @@ func Claim(m *load.Manifest, stream int) (verify.Claim, error) {
 		w := mix.Writer()
 		return func(b []byte, shard int32, seq uint64, due int64) []byte { return w.Datum(b, number(shard, seq), due) }
 	}
-	if mix.Plain() {
+	if mix.Plain() && m.Transaction.Abort == 0 {
 		return c, nil
 	}
 	c.Fate = func(shard int32, seq uint64) verify.Fate {
 		n := number(shard, seq)
 		if mix.Of(n) != stream {
 			return verify.Elsewhere
+		}
+		if m.Aborted(n) {
+			return verify.Aborted
 		}
 		if f, _ := mix.Fate(n); f.Refused() {
 			return verify.Refused

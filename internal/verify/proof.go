@@ -139,6 +139,12 @@ func (p *proof) missing(shard int32, s Shard, r *Result) {
 			if fate == Elsewhere {
 				continue
 			}
+			if fate == Aborted { // one that is here has been named
+				if acked {
+					r.Aborted++
+				}
+				continue
+			}
 			if fate == Refused && (here || acked) {
 				r.Poison++
 			}

@@ -47,6 +47,7 @@ const (
 	Row       Fate = iota // in the table
 	Refused               // in the quarantine: it was made so that no table can hold it
 	Elsewhere             // it went to another topic
+	Aborted               // nowhere: its transaction was aborted
 )
 
 // A Shard is one sender's part of the claim.
@@ -88,7 +89,8 @@ type Result struct {
 	// Poison are the messages that were wrong on purpose and must be in the quarantine; Unexplained are the others that are there.
 	Poison         int64      `json:"poison"`
 	Unexplained    int64      `json:"quarantined_unexplained"`
-	Unknown        int64      `json:"unknown"` // sending has no known outcome, and they are not there
+	Aborted        int64      `json:"aborted,omitempty"` // sent in transactions that were aborted on purpose: they must be nowhere
+	Unknown        int64      `json:"unknown"`           // sending has no known outcome, and they are not there
 	Table          string     `json:"table,omitempty"`
 	Others         int64      `json:"other_rows"`
 	Drained        bool       `json:"drained"` // the table has reached the last acknowledged message of each partition
@@ -119,6 +121,7 @@ func Sum(all []Result) Result {
 		sum.Sent, sum.Rows, sum.Lost, sum.Doubled = sum.Sent+r.Sent, sum.Rows+r.Rows, sum.Lost+r.Lost, sum.Doubled+r.Doubled
 		sum.Reordered, sum.Altered, sum.Quarantined = sum.Reordered+r.Reordered, sum.Altered+r.Altered, sum.Quarantined+r.Quarantined
 		sum.Poison, sum.Unexplained, sum.Unknown, sum.Others = sum.Poison+r.Poison, sum.Unexplained+r.Unexplained, sum.Unknown+r.Unknown, sum.Others+r.Others
+		sum.Aborted += r.Aborted
 		sum.OrderUnchecked, sum.ReadableRows = sum.OrderUnchecked+r.OrderUnchecked, sum.ReadableRows+r.ReadableRows
 		sum.ReadableP50, sum.ReadableP99, sum.ReadableMax = max(sum.ReadableP50, r.ReadableP50), max(sum.ReadableP99, r.ReadableP99), max(sum.ReadableMax, r.ReadableMax)
 		sum.Files, sum.Seconds, sum.Drained = sum.Files+r.Files, sum.Seconds+r.Seconds, sum.Drained && r.Drained

@@ -144,8 +144,13 @@ func (w *worker) rows(c lake.Chunk) error {
 		if known && !when.hidden {
 			w.ageOf(when.at, int64(s.intended.Value(i)))
 		}
-		if w.fate(shard, seq) != Row {
+		switch w.fate(shard, seq) {
+		case Row, Elsewhere:
+		case Refused:
 			w.found.add(s.evidence("altered", i, "the message was made so that the table must refuse it"))
+			continue
+		case Aborted:
+			w.found.add(s.evidence("altered", i, "the message's transaction was aborted: nobody may see it"))
 			continue
 		}
 		w.datum = w.content(w.datum[:0], shard, seq, int64(s.intended.Value(i)))
@@ -216,6 +221,8 @@ func (w *worker) refused(c lake.Chunk) error {
 			w.found.add(s.evidence("doubled", i, "the quarantine has this message more than once"))
 		case w.seen[shard].has(seq):
 			w.found.add(s.evidence("doubled", i, "the message is in the table and in the quarantine"))
+		case w.fate(shard, seq) == Aborted:
+			w.found.add(s.evidence("quarantined", i, "the message's transaction was aborted: nobody may see it"))
 		case w.fate(shard, seq) == Row:
 			w.found.add(s.evidence("quarantined", i, "nothing was wrong with it"))
 		}
