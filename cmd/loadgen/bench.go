@@ -111,8 +111,9 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	k := newKeeper(ctx, pr, brokers, p, b.overrides, "")
 	out.Load, err = load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
+		Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
 		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 	})
 	if err != nil {
@@ -133,6 +134,9 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	defer lk.Close()
 	out.Proof, err = proveUntil(ctx, pr, lk, m, verifyOptions{wait: max(m.Drain, time.Minute)})
 	out.Drain = time.Since(sent).Seconds()
+	if err = errors.Join(err, k.err); err == nil {
+		err = keepProof(pr, out.Load.Run, out.Proof)
+	}
 	return err
 }
 

@@ -21,6 +21,7 @@ import (
 type runOptions struct {
 	overrides
 	servers
+	out string
 }
 
 func newRun(app *cli.App) *cobra.Command {
@@ -32,6 +33,7 @@ func newRun(app *cli.App) *cobra.Command {
 	}
 	o.overrides.flags(c.Flags())
 	o.servers.flags(c.Flags())
+	c.Flags().StringVar(&o.out, "out", "", "directory for RUN.result.json, beside the one in HOME/load")
 	return c
 }
 
@@ -64,16 +66,20 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 		return err
 	}
 	defer closeTable()
+	k := newKeeper(ctx, pr, brokers, p, o.overrides, o.out)
 	sum, err := load.Run(ctx, load.Options{
 		Profile: p, Home: pr.Home, Run: id, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
-		Progress: func(p load.Progress) { show(p); tell(p) },
+		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	})
 	if err != nil {
 		return err
 	}
 	if err := app.Result(sum, summaryText(sum)); err != nil {
 		return err
+	}
+	if k.err != nil {
+		return k.err
 	}
 	return verdictError(sum)
 }

@@ -88,8 +88,11 @@ func summaryText(s load.Summary) string {
 	line("generator", "%s behind its schedule at p99, %.1f s waiting for the window, %.1f CPU-s", ms(s.Lag.P99), s.BlockedS, s.CPU)
 	for _, c := range s.Thresholds {
 		sign := "ok"
-		if !c.OK {
+		switch {
+		case !c.OK:
 			sign = "BROKEN"
+		case !c.Measured:
+			sign = "not measured"
 		}
 		line("limit", "%s: %.4g, at most %.4g: %s", c.Name, c.Got, c.Max, sign)
 	}

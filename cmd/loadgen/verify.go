@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/prove"
+	"weir/internal/results"
 	"weir/internal/show"
 	"weir/internal/verify"
 )
@@ -68,6 +70,9 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 		return err
 	}
 	publish(ctx, pr, r)
+	if err := keepProof(pr, m.Run, r); err != nil {
+		return err
+	}
 	if err := app.Result(r, proofText(r)); err != nil {
 		return err
 	}
@@ -137,21 +142,45 @@ func readableTimes(ctx context.Context, pr *project.Project, table string) func(
 	}
 }
 
+// keepProof adds the proof to the run's result, if there is one: a run that was killed has none.
+func keepProof(pr *project.Project, run string, r verify.Result) error {
+	res, err := results.Load(pr.Home, run)
+	if errors.Is(err, load.ErrNoRun) {
+		return nil
+	}
+	if err == nil {
+		res.Proof = &r
+		_, err = results.Save(filepath.Join(pr.Home, "load"), res)
+	}
+	return err
+}
+
 // proofError decides the exit code. A profile may allow some losses or doubles; order and content have no such limit.
 func proofError(r verify.Result, limits []load.Threshold) error {
 	allowed := map[string]float64{}
 	for _, t := range limits {
 		allowed[t.Metric] = t.Max
 	}
-	if float64(r.Lost) <= allowed["lost"] && float64(r.Doubled) <= allowed["duplicated"] && r.Reordered == 0 && r.Altered == 0 && r.Unexplained == 0 && r.OrderUnchecked == 0 {
-		return nil
-	}
 	hint := ""
 	if r.Lost > 0 && !r.Drained {
 		hint = "the table has not reached the end of the run: let the ingest job catch up, or wait with --wait 1m"
 	}
-	return &cli.Error{
-		Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d, quarantined without a reason %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unexplained),
-		Hint: hint, Exit: exitIntegrity,
+	if float64(r.Lost) > allowed["lost"] || float64(r.Doubled) > allowed["duplicated"] || r.Reordered+r.Altered+r.Unexplained+r.OrderUnchecked > 0 {
+		return &cli.Error{
+			Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d, quarantined without a reason %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unexplained),
+			Hint: hint, Exit: exitIntegrity,
+		}
 	}
+	for _, t := range limits {
+		if t.Metric != "freshness_s" {
+			continue
+		}
+		if r.ReadableRows == 0 {
+			return &cli.Error{Err: fmt.Errorf("run %s: the age of no row is known, so %v cannot be judged", r.Run, t), Exit: exitInvalid}
+		}
+		if got := results.Freshness(&r, t.Stat); got > t.Max {
+			return &cli.Error{Err: fmt.Errorf("run %s: slo: %v is %.4g, the profile allows %.4g", r.Run, t, got, t.Max), Exit: exitSLO}
+		}
+	}
+	return nil
 }

@@ -70,7 +70,7 @@ var floors = [][]string{
 	{"internal/topic"},
 	{"minibatch/files", "minibatch/kafka", "minibatch/table", "minibatch/minibatchtest"},
 	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow", "internal/spark", "internal/workers"},
-	{"internal/show", "internal/prove"},
+	{"internal/show", "internal/prove", "internal/results"},
 	{"tui"},
 	{"cmd", "examples"},
 }
@@ -99,6 +99,7 @@ var only = map[string][]string{
 	"internal/stamp":    {},
 	"internal/scale":    {},
 	"internal/regress":  {},
+	"internal/results":  {"internal/load", "internal/verify", "internal/regress", "internal/config", "internal/outcome"},
 	"internal/workers":  {"internal/scale"},
 	"internal/outcome":  {},
 	"internal/engine":   {"internal/cli"},

@@ -177,7 +177,7 @@ func Runs(home string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range entries {
-		if run, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+		if run, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.Contains(run, ".") { // RUN.result.json is another thing
 			all = append(all, run)
 		}
 	}

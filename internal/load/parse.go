@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"weir/internal/config"
@@ -11,12 +12,15 @@ import (
 
 // Parse reads a profile; name stands in the complaints, and paths in the profile are relative to the folder of name.
 func Parse(name string, data []byte) (*Profile, error) {
-	p := &Profile{dir: filepath.Dir(name)}
+	p := &Profile{dir: filepath.Dir(name), source: string(data)}
 	if err := config.Decode(name, data, p); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
+
+// Text is the file that the profile was read from.
+func (p *Profile) Text() string { return p.source }
 
 // Override is what flags say instead of the profile. Zero fields change nothing.
 type Override struct {
@@ -60,6 +64,12 @@ func (p *Profile) Apply(o Override) error {
 		p.Volume = Volume{Messages: o.Count, Duration: config.Duration(o.Duration)}
 		if n := len(p.Rate.Stages); n > 0 {
 			p.Rate.openEnd()
+		}
+	}
+	names := p.stageNames()
+	for i := range p.Thresholds { // of a stage that these flags took away: the whole run is judged
+		if t := &p.Thresholds[i]; names != nil && !slices.Contains(names, t.Stage) {
+			t.Stage = ""
 		}
 	}
 	if all := p.Validate(); len(all) > 0 {

@@ -33,7 +33,8 @@ type Profile struct {
 	Extends later `yaml:"extends,omitempty"`
 	Cluster later `yaml:"cluster,omitempty"`
 
-	dir string // of the file: paths in it are relative to it
+	dir    string // of the file: paths in it are relative to it
+	source string // its text
 }
 
 // Volume bounds a run.
@@ -75,18 +76,6 @@ type Destination struct {
 	Table   string          `yaml:"table,omitempty" jsonschema:"description=Default: the topic's name"`
 	Timeout config.Duration `yaml:"drain_timeout,omitempty" jsonschema:"description=How long verify waits for the last rows. Default 0s"`
 	Engine  later           `yaml:"engine,omitempty"`
-}
-
-// A Threshold decides the verdict of a run (response_ms, service_ms) or of its proof (lost, duplicated).
-type Threshold struct {
-	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=lost,enum=duplicated"`
-	Stat   string  `yaml:"stat,omitempty" json:"stat,omitempty" jsonschema:"enum=p50,enum=p90,enum=p99,enum=p99.9,enum=max,description=Of the two latencies"`
-	Max    float64 `yaml:"max" json:"max" jsonschema:"required"`
-
-	Stage later `yaml:"stage,omitempty" json:"-"`
-	Over  later `yaml:"over,omitempty" json:"-"`
-	Abort later `yaml:"abort,omitempty" json:"-"`
-	After later `yaml:"after,omitempty" json:"-"`
 }
 
 // Defaults of what a profile leaves out.

@@ -82,6 +82,7 @@ type progress struct {
 	every   int // windows between two points of the history
 	curve   []Point
 	window  [2]Quantiles
+	series  series
 }
 
 type sample struct {
@@ -105,7 +106,7 @@ func (p *progress) start(r *run) {
 }
 
 // report calls back until ctx ends.
-func (r *run) report(ctx context.Context) {
+func (r *run) report(ctx context.Context, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
@@ -114,7 +115,9 @@ func (r *run) report(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		r.progress.look(r)
+		if err := r.progress.look(r); err != nil {
+			stop(err)
+		}
 	}
 }
 
@@ -178,7 +181,8 @@ func (r *run) messages(rate float64) float64 {
 	return 0
 }
 
-func (p *progress) look(r *run) {
+// look tells how the run stands, and that it has to end because of a threshold.
+func (p *progress) look(r *run) error {
 	now := r.sample()
 	p.samples = append(p.samples, now)
 	if len(p.samples) > perWindow+1 {
@@ -188,10 +192,15 @@ func (p *progress) look(r *run) {
 	if p.ticks%perWindow == 0 {
 		p.window[0], p.window[1] = r.rec.rotate()
 		p.remember(r, now)
+		p.series.take(r, now)
 	}
 	if r.Progress != nil {
 		r.Progress(p.picture(r, now))
 	}
+	if p.ticks%perWindow == 0 && p.state.Load() == Measuring {
+		return r.broken(now.at)
+	}
+	return nil
 }
 
 // remember thins the history when it is full: every second point goes, and new ones come half as often.

@@ -54,11 +54,16 @@ func (l latency) reset() {
 
 // recorder takes the outcomes. The Kafka client calls it from one goroutine, progress reads it from another.
 type recorder struct {
-	mu     sync.Mutex
-	window latency // of the second that runs, timed messages
-	warm   latency // the same, messages that are not timed
-	whole  latency // all windows before, timed messages
-	shards []ackSet
+	mu      sync.Mutex
+	windows []latency // of the second that runs, timed messages, by the stage in which they were due; made when needed
+	spare   []latency // windows that are not needed now
+	second  latency   // the last window, of all stages; between two calls of rotate it belongs to the caller
+	warm    latency   // of the second that runs, messages that are not timed
+	whole   latency   // all windows before, timed messages
+	stages  []latency // the same by stage; made when needed
+	lost    []int64   // failed messages, by stage
+	limits  []*limit  // watched thresholds: they are given each window
+	shards  []ackSet
 
 	acked, bytes int64 // bytes of acknowledged values
 	failed       int64
@@ -69,6 +74,7 @@ type recorder struct {
 	holding      bool            // a transaction is open
 	held         []held          // what it has acknowledged
 	ends         [][]int64       // per stream and partition: first offset behind the last acknowledged message
+	counts       [][]int64       // per stream and partition: acknowledged messages
 }
 
 // place is a partition of a stream's topic.
@@ -78,16 +84,38 @@ type place struct {
 }
 
 func newRecorder(shards, streams int) *recorder {
-	return &recorder{window: newLatency(), warm: newLatency(), whole: newLatency(), shards: make([]ackSet, shards),
-		causes: map[string]int64{}, partitions: map[place]int64{}, ends: make([][]int64, streams)}
+	r := &recorder{second: newLatency(), warm: newLatency(), whole: newLatency(), shards: make([]ackSet, shards),
+		causes: map[string]int64{}, partitions: map[place]int64{}, ends: make([][]int64, streams), counts: make([][]int64, streams)}
+	r.setStages(1)
+	return r
+}
+
+// setStages says how many stages are told apart, before the first message.
+func (r *recorder) setStages(n int) {
+	r.windows, r.stages, r.lost = make([]latency, n), make([]latency, n), make([]int64, n)
+}
+
+// window is that of a stage.
+func (r *recorder) window(stage int32) latency {
+	w := r.windows[stage]
+	if w.response == nil {
+		if n := len(r.spare); n > 0 {
+			w, r.spare = r.spare[n-1], r.spare[:n-1]
+		} else {
+			w = newLatency()
+		}
+		r.windows[stage] = w
+	}
+	return w
 }
 
 func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duration, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.window
-	if !p.timed {
-		l = r.warm
+	l := r.warm
+	if p.timed {
+		l = r.window(p.stage)
+	} else {
 		r.partitions[place{p.stream, partition}]++
 	}
 	record(l.response, (now - p.due).Microseconds())
@@ -95,6 +123,10 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 	r.acked++
 	r.bytes += int64(bytes)
 	r.last = now
+	for int(partition) >= len(r.counts[p.stream]) {
+		r.counts[p.stream] = append(r.counts[p.stream], 0)
+	}
+	r.counts[p.stream][partition]++
 	if r.holding {
 		r.held = append(r.held, held{p.stream, partition, offset, p.shard, p.seq})
 		return
@@ -114,11 +146,12 @@ func (r *recorder) reached(stream int, partition int32, offset int64) {
 }
 
 // fail notes a message that is not known to be in the topic.
-func (r *recorder) fail(shard int32, seq uint64, now time.Duration, err error) {
+func (r *recorder) fail(p *parcel, now time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.shards[shard].fail(seq)
+	r.shards[p.shard].fail(p.seq)
 	r.failed++
+	r.lost[p.stage]++
 	r.last = now
 	if r.first == nil {
 		r.first = err
@@ -155,13 +188,30 @@ func (r *recorder) outcomes() int64 {
 func (r *recorder) rotate() (response, service Quantiles) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	shown := r.window
+	r.second.reset()
+	for i, w := range r.windows {
+		switch {
+		case w.response == nil:
+			continue
+		case w.response.TotalCount() == 0: // the stage is over
+			r.spare, r.windows[i] = append(r.spare, w), latency{}
+			continue
+		case r.stages[i].response == nil:
+			r.stages[i] = newLatency()
+		}
+		r.stages[i].merge(w)
+		r.second.merge(w)
+		for _, l := range r.limits {
+			l.take(i, w)
+		}
+		w.reset()
+	}
+	r.whole.merge(r.second)
+	shown := r.second
 	if shown.response.TotalCount() == 0 {
 		shown = r.warm
 	}
 	response, service = quantilesOf(shown.response, 1000), quantilesOf(shown.service, 1000)
-	r.whole.merge(r.window)
-	r.window.reset()
 	r.warm.reset()
 	return response, service
 }

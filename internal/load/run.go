@@ -35,7 +35,8 @@ type Options struct {
 
 	// Holds counts the rows of the run's table; only volume.until needs it.
 	Holds func(ctx context.Context) (int64, error)
-	Run   ulid.ULID // its name; zero: a new one
+	Run   ulid.ULID     // its name; zero: a new one
+	Keep  func(*Record) // gets what was measured, at the end; nil: nobody keeps it
 	// Live changes the run while it runs; nil: nobody does.
 	Live *Live
 
@@ -150,7 +151,11 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
-	s.warmup = time.Duration(p.Warmup)
+	s.warmup, s.told = time.Duration(p.Warmup), stagesOf(curve)
+	s.rec.setStages(len(s.told))
+	for _, snd := range senders {
+		snd.stages = make([]span, len(s.told))
+	}
 	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
 	if txn.on() {
 		s.txn = &transactions{TransactionSpec: txn, seed: p.seed(), client: client, rec: s.rec}
@@ -164,6 +169,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
 		Shards: make([]ShardRecord, shards), Transaction: txn,
 	}
+	r.watchLimits()
 	return r, nil
 }
 
@@ -209,7 +215,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	helpers := &r.helpers
 	helpers.Go(func() { r.keepManifest(side, stop) })
 	helpers.Go(func() { r.watch(side, stop) })
-	helpers.Go(func() { r.report(side) })
+	helpers.Go(func() { r.report(side, stop) })
 	chaos, calm := context.WithCancel(side)
 	defer calm()
 	if err := r.hooks(chaos); err != nil {
@@ -382,6 +388,7 @@ func (r *run) writeManifest(state string) error {
 // finish makes the summary and the last manifest.
 func (r *run) finish(ctx context.Context, cause error) (Summary, error) {
 	r.rec.rotate()
+	r.progress.series.take(r, r.sample())
 	sum := r.summary(cause)
 	state := Ended
 	if ctx.Err() != nil {
@@ -391,5 +398,8 @@ func (r *run) finish(ctx context.Context, cause error) (Summary, error) {
 	r.manifest.Ended, r.manifest.Result = time.Now().UTC(), &sum
 	err := r.writeManifest(state)
 	r.progress.last(r, sum)
+	if r.Keep != nil {
+		r.Keep(r.record(sum))
+	}
 	return sum, err
 }

@@ -28,6 +28,7 @@ type parcel struct {
 	due, sent time.Duration
 	timed     bool
 	stream    int
+	stage     int32
 	partition int32 // warm-up of messages without a key: where to; else -1
 }
 
@@ -40,9 +41,10 @@ type sender struct {
 	limit   atomic.Uint64
 	granted chan struct{} // the limit has grown
 
-	w    *content.MixWriter
-	at   arrivals // of the next message
-	sent int      // bytes of the last message
+	w     *content.MixWriter
+	at    arrivals // of the next message
+	sent  int      // bytes of the last message
+	stage int32    // of the next message
 	// dues are when the last messages were due: a duplicate carries the time of the message whose bytes it has.
 	dues [256]struct {
 		n  uint64
@@ -60,6 +62,8 @@ type statistics struct {
 	last    time.Duration           // the last send
 	due     time.Duration           // of the last message
 	dropped int64                   // due, but not sent
+	worst   time.Duration           // behind the schedule, since somebody has looked
+	stages  []span                  // what was sent in each stage
 	streams []tally
 }
 
@@ -77,11 +81,12 @@ type session struct {
 	shards    uint64
 	warm      uint64 // messages below were sent before the schedule
 	bound     bound
-	curve     Curve // of the profile
-	*schedule       // the curve as it is run
-	flat      bool  // it has no schedule
-	drops     bool  // a message that is due while the window is full is left out
-	window    int64 // messages on their way, at most
+	curve     Curve   // of the profile
+	*schedule         // the curve as it is run
+	flat      bool    // it has no schedule
+	drops     bool    // a message that is due while the window is full is left out
+	window    int64   // messages on their way, at most
+	told      []Stage // the stages that are told apart in the result
 	warmup    time.Duration
 	pace      pacer
 	client    *kgo.Client
@@ -110,6 +115,7 @@ func (s *session) newParcel() *parcel {
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
 	p := s.parcels.Get().(*parcel)
 	p.shard, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), n/s.shards, due, now, timed, partition
+	p.stage = s.stage
 	fault, of := s.mix.Fate(n)
 	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.intended(n, of, due)}
 	m := s.w.Append(p.rec.Value[:0], n, of, fault, st.Intended)
@@ -137,6 +143,10 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	defer s.mu.Unlock()
 	if timed {
 		record(s.lag, (now - due).Microseconds())
+	}
+	if partition < 0 { // not of the warm-up before the schedule
+		s.worst = max(s.worst, now-due)
+		s.stages[s.stage].add(due, after)
 	}
 	record(s.size, int64(size))
 	t := &s.streams[m.Stream]
@@ -172,7 +182,7 @@ func (s *session) outcome(r *kgo.Record, err error) {
 	now := s.pace.now()
 	if err != nil {
 		// The client may still hold the bytes in a request: they are left to the garbage collector.
-		s.rec.fail(p.shard, p.seq, now, err)
+		s.rec.fail(p, now, err)
 		return
 	}
 	s.rec.ok(p, r.Partition, r.Offset, now, len(r.Value))
@@ -209,6 +219,7 @@ func (s *sender) do(ctx context.Context) {
 		if s.flat {
 			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
 		}
+		s.stage = stageAt(s.told, onCurve)
 		now = s.send(n, due, now, onCurve >= s.warmup, -1)
 		s.at.next(s.sent)
 		n += s.shards
@@ -232,6 +243,7 @@ func (s *sender) skip() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped++
+	s.stages[s.stage].dropped++
 }
 
 // over reports that a bound is reached that the curve does not know.
@@ -269,6 +281,7 @@ func newSession(shards int, mix *content.Mix) (*session, []*sender) {
 	for i := range all {
 		all[i] = &sender{session: s, id: i, granted: make(chan struct{}, 1)}
 		all[i].lag, all[i].size, all[i].w = newHistogram(), newHistogram(), mix.Writer()
+		all[i].stages = make([]span, 1)
 		for range mix.Streams() {
 			all[i].streams = append(all[i].streams, tally{faults: map[content.Fault]int64{}})
 		}

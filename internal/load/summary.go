@@ -114,14 +114,6 @@ const (
 	ofBuffer   = "time in the client's own buffer: at the highest rate it says nothing about the broker"
 )
 
-// A Check is a threshold with its value.
-type Check struct {
-	Name string  `json:"name"`
-	Max  float64 `json:"max"`
-	Got  float64 `json:"got"`
-	OK   bool    `json:"ok"`
-}
-
 // Validity: below this share of the target, or with a schedule later than this at its 99th percentile, a run is invalid.
 const (
 	leastShare = 0.99
@@ -144,6 +136,7 @@ func (r *run) summary(cause error) Summary {
 	if p.Producer.Linger != nil {
 		s.LingerMS = 1000 * time.Duration(*p.Producer.Linger).Seconds()
 	}
+	s.Thresholds = r.checks()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	s.Acked, s.Bytes, s.Causes = rec.acked, rec.bytes, rec.causes
@@ -197,13 +190,11 @@ func (r *run) planned() time.Duration {
 // judge decides the verdict: the gravest reason counts.
 func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	s.Verdict = VerdictPass
-	s.checkThresholds(r.Profile.Thresholds)
+	mayFail := false
 	for _, c := range s.Thresholds {
-		if !c.OK {
-			s.Verdict, s.Reason = VerdictSLO, fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
-			break
-		}
+		mayFail = mayFail || c.Metric == "error_ratio" && c.Stage == ""
 	}
+	s.judgeThresholds()
 	r.hookLock.Lock()
 	s.Hooks = r.hooked
 	r.hookLock.Unlock()
@@ -215,12 +206,14 @@ func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	if why := s.invalid(r, last); why != "" {
 		s.Verdict, s.Reason = VerdictInvalid, why
 	}
-	if s.Errors > 0 {
+	if s.Errors > 0 && !mayFail {
 		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("%d of %d messages were not acknowledged", s.Errors, s.Sent)
 	}
 	switch {
 	case errors.Is(cause, errStopped):
 		s.Verdict, s.Reason = VerdictInterrupted, "stopped by hand before the schedule's end"
+	case errors.Is(cause, ErrBroken):
+		s.Verdict, s.Reason = VerdictSLO, cause.Error()+"; the run was ended"
 	case cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, errEnough):
 		s.Verdict, s.Reason = VerdictFailed, cause.Error()
 	}
@@ -247,17 +240,18 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 	return late + ": this machine is too slow or too busy for the load"
 }
 
-func (s *Summary) checkThresholds(all []Threshold) {
-	for _, t := range all {
-		q := s.Response
-		switch t.Metric {
-		case "response_ms":
-		case "service_ms":
-			q = s.Service
-		default:
-			continue // the proof decides
+// judgeThresholds: the first one that is broken, or that nothing was measured for, is named.
+func (s *Summary) judgeThresholds() {
+	for _, c := range s.Thresholds {
+		if c.Measured && !c.OK {
+			s.Verdict, s.Reason = VerdictSLO, fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
+			return
 		}
-		got := map[string]float64{"p50": q.P50, "p90": q.P90, "p99": q.P99, "p99.9": q.P999, "max": q.Max}[t.Stat]
-		s.Thresholds = append(s.Thresholds, Check{t.Metric + " " + t.Stat, t.Max, got, got <= t.Max})
+	}
+	for _, c := range s.Thresholds {
+		if !c.Measured && s.Response.Count > 0 { // a run that ends within its warm-up measures nothing, and says so
+			s.Verdict, s.Reason = VerdictInvalid, fmt.Sprintf("no message was measured for the threshold %s", c.Name)
+			return
+		}
 	}
 }

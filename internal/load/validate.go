@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/internal/config"
 )
@@ -74,6 +75,7 @@ func (p *Profile) Validate() []config.Invalid {
 	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
 	for i, t := range p.Thresholds {
 		t.validate(&c, fmt.Sprintf("thresholds[%d]", i))
+		p.stageNamed(&c, fmt.Sprintf("thresholds[%d].stage", i), t.Stage)
 	}
 	return c
 }
@@ -148,23 +150,78 @@ func (p Producer) validate(c *complaints) {
 }
 
 func (t Threshold) validate(c *complaints, path string) {
-	c.oneOf(path+".metric", t.Metric, []string{"response_ms", "service_ms", "lost", "duplicated"}, "freshness_s", "lag", "drain_s")
+	c.oneOf(path+".metric", t.Metric, []string{"response_ms", "service_ms", "error_ratio", "freshness_s", "lost", "duplicated"}, "lag", "drain_s")
+	stats := []string{"p50", "p90", "p99", "p99.9", "max"}
 	switch t.Metric {
 	case "":
 		c.add(path, "threshold: want a metric")
-	case "lost", "duplicated":
+	case "lost", "duplicated", "error_ratio":
 		if t.Stat != "" {
 			c.add(path+".stat", "stat: %s is a count, it has none", t.Metric)
 		}
+	case "freshness_s":
+		stats = []string{"p50", "p99", "max"}
+		fallthrough
 	default:
 		if t.Stat == "" {
-			c.add(path, "threshold: %s wants a stat: p50, p90, p99, p99.9 or max", t.Metric)
+			c.add(path, "threshold: %s wants a stat: %s", t.Metric, strings.Join(stats, ", "))
 		}
-		c.oneOf(path+".stat", t.Stat, []string{"p50", "p90", "p99", "p99.9", "max"})
+		c.oneOf(path+".stat", t.Stat, stats)
 	}
 	if t.Max < 0 {
 		c.add(path+".max", "max: want 0 or more")
 	}
+	if t.Metric == "error_ratio" && t.Max > 1 {
+		c.add(path+".max", "max: want a share of 0 to 1: 0.01 is 1 %%")
+	}
+	t.validateWindow(c, path)
+}
+
+// validateWindow: what is only known after the run cannot end it, and has no stages.
+func (t Threshold) validateWindow(c *complaints, path string) {
+	if !t.ofRun() && t.Metric != "" {
+		for i, given := range []bool{t.Stage != "", t.Over != 0, t.Abort, t.After != 0} {
+			if key := []string{"stage", "over", "abort", "after"}[i]; given {
+				c.add(path+"."+key, "%s: %s is only known from the table, after the run: it is judged as a whole", key, t.Metric)
+			}
+		}
+		return
+	}
+	if t.Over != 0 && (time.Duration(t.Over) < time.Second || time.Duration(t.Over) > 24*time.Hour) {
+		c.add(path+".over", "over: want 1s to 24h")
+	}
+	if t.Over != 0 && t.Metric == "error_ratio" {
+		c.add(path+".over", "over: error_ratio is judged over the whole run or stage")
+	}
+	switch {
+	case t.After < 0:
+		c.add(path+".after", "after: want 0s or more")
+	case t.After > 0 && !t.Abort && t.Over == 0:
+		c.add(path+".after", "after: only tells when abort or over begin to count: give abort: true or over: 1m")
+	}
+}
+
+// stageNamed refuses a stage that the rate does not have.
+func (p *Profile) stageNamed(c *complaints, path, name string) {
+	if names := p.stageNames(); name != "" && names != nil && !slices.Contains(names, name) {
+		c.add(path, "stage: %q is none of %s", name, strings.Join(names, ", "))
+	}
+}
+
+// stageNames are those that a threshold can name; nil if the rate is not right.
+func (p *Profile) stageNames() []string {
+	if !p.Rate.flat() && p.Rate.Shape == "" && len(p.Rate.Stages) == 0 {
+		return nil
+	}
+	curve, err := p.Curve(time.Now())
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, s := range stagesOf(curve) {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func join(path, name string) string {
