@@ -61,7 +61,7 @@ func ours(imports []string) []string {
 // floors are the layers of the house, from the ground up: a room imports rooms of lower floors only, and of its own floor only
 // those named in neighbours.
 var floors = [][]string{
-	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "profiles"},
+	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome", "internal/content"},
@@ -100,6 +100,7 @@ var only = map[string][]string{
 	"internal/scale":    {},
 	"internal/regress":  {},
 	"internal/results":  {"internal/load", "internal/verify", "internal/regress", "internal/config", "internal/outcome"},
+	"internal/search":   {},
 	"internal/workers":  {"internal/scale"},
 	"internal/outcome":  {},
 	"internal/engine":   {"internal/cli"},
