@@ -135,7 +135,7 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	out.Proof, err = proveUntil(ctx, pr, lk, m, verifyOptions{wait: max(m.Drain, time.Minute)})
 	out.Drain = time.Since(sent).Seconds()
 	if err = errors.Join(err, k.err); err == nil {
-		err = keepProof(pr, out.Load.Run, out.Proof)
+		_, err = keepProof(pr, out.Load.Run, out.Proof)
 	}
 	return err
 }

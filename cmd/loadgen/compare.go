@@ -16,6 +16,7 @@ import (
 	"weir/internal/config"
 	"weir/internal/project"
 	"weir/internal/regress"
+	"weir/internal/results"
 )
 
 const (
@@ -25,6 +26,7 @@ const (
 
 type compareOptions struct {
 	overrides
+	outputs
 	baseline, candidate, confirm, inconclusive, noise, from, out string
 	pairs                                                        int
 	settle                                                       time.Duration
@@ -52,6 +54,7 @@ Exit codes: 0 unchanged or improved, 2 wrong usage, 4 regressed, 5 data not righ
 	}
 	f := c.Flags()
 	o.overrides.flags(f)
+	o.outputs.flags(f)
 	f.StringVar(&o.baseline, "baseline", "", "shell command of the build to compare with")
 	f.StringVar(&o.candidate, "candidate", "", "shell command of the build under test")
 	f.IntVar(&o.pairs, "pairs", 0, "pairs of runs, at most 12 (default: 6, or as many as the number of metrics that decide needs)")
@@ -111,6 +114,7 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if err != nil {
 		return err
 	}
+	c.Profile = p.Name
 	return o.tell(app, b.dir, c)
 }
 
@@ -134,11 +138,7 @@ func (o *compareOptions) enough(metrics []regress.Metric) error {
 
 // judge looks at the runs of a comparison again.
 func (o *compareOptions) judge(app *cli.App) error {
-	var c regress.Comparison
-	b, err := os.ReadFile(filepath.Join(o.from, comparisonFile))
-	if err == nil {
-		err = json.Unmarshal(b, &c)
-	}
+	c, err := readComparison(o.from)
 	if err != nil {
 		return cli.Usage(fmt.Errorf("--from: %w", err), "expected the directory that `loadgen compare` has named at its end")
 	}
@@ -153,9 +153,11 @@ func (o *compareOptions) judge(app *cli.App) error {
 	if err := o.checkNoise(metrics); err != nil {
 		return err
 	}
+	profile := c.Profile
 	if c, err = regress.Judge(metrics, c.Runs); err != nil {
 		return err
 	}
+	c.Profile = profile
 	return o.tell(app, o.from, c)
 }
 
@@ -167,6 +169,9 @@ func (o *compareOptions) tell(app *cli.App, dir string, c regress.Comparison) er
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, comparisonFile), append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	if err := o.write(app, results.OfComparison(c.Profile, filepath.Base(dir), time.Now(), &c)); err != nil {
 		return err
 	}
 	if err := app.Result(c, comparisonText(c, dir)); err != nil {

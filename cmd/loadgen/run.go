@@ -15,12 +15,14 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
+	"weir/internal/results"
 )
 
 // runOptions are the flags of run.
 type runOptions struct {
 	overrides
 	servers
+	outputs
 	out string
 }
 
@@ -33,6 +35,7 @@ func newRun(app *cli.App) *cobra.Command {
 	}
 	o.overrides.flags(c.Flags())
 	o.servers.flags(c.Flags())
+	o.outputs.flags(c.Flags())
 	c.Flags().StringVar(&o.out, "out", "", "directory for RUN.result.json, beside the one in HOME/load")
 	return c
 }
@@ -75,13 +78,16 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	if err != nil {
 		return err
 	}
+	if k.err == nil {
+		k.err = o.write(app, results.OfRun(k.result))
+	}
 	if err := app.Result(sum, summaryText(sum)); err != nil {
 		return err
 	}
-	if k.err != nil {
-		return k.err
+	if err := verdictError(sum); err != nil || k.err == nil {
+		return err
 	}
-	return verdictError(sum)
+	return k.err
 }
 
 // tableRows counts the rows of the profile's table, if its volume asks for that.

@@ -24,6 +24,7 @@ import (
 )
 
 type verifyOptions struct {
+	outputs
 	table string
 	wait  time.Duration
 }
@@ -40,6 +41,7 @@ It works while the run goes on and after a crash of the generator.`,
 			return runProof(c.Context(), app, o, append(args, "last")[0], c.Flags().Changed("wait"))
 		},
 	}
+	o.outputs.flags(c.Flags())
 	c.Flags().StringVar(&o.table, "table", "", "table, in place of the profile's")
 	c.Flags().DurationVar(&o.wait, "wait", 0, "wait at most so long for the last rows (default: the profile's drain_timeout)")
 	return c
@@ -70,7 +72,11 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 		return err
 	}
 	publish(ctx, pr, r)
-	if err := keepProof(pr, m.Run, r); err != nil {
+	res, err := keepProof(pr, m.Run, r)
+	if err != nil {
+		return err
+	}
+	if err := o.write(app, results.OfRun(res)); err != nil {
 		return err
 	}
 	if err := app.Result(r, proofText(r)); err != nil {
@@ -142,17 +148,23 @@ func readableTimes(ctx context.Context, pr *project.Project, table string) func(
 	}
 }
 
-// keepProof adds the proof to the run's result, if there is one: a run that was killed has none.
-func keepProof(pr *project.Project, run string, r verify.Result) error {
+// keepProof adds the proof to the run's result. A run that was killed has none: what it gives then holds the proof alone.
+func keepProof(pr *project.Project, run string, r verify.Result) (*results.Result, error) {
 	res, err := results.Load(pr.Home, run)
 	if errors.Is(err, load.ErrNoRun) {
-		return nil
+		m, err := load.ReadManifest(pr.Home, run)
+		if err != nil {
+			return nil, err
+		}
+		sum := load.Summary{Run: run, Profile: m.Profile, Verdict: load.VerdictInterrupted, Reason: "the generator was killed: only what the table holds is known"}
+		return &results.Result{Run: run, Started: m.Started, Summary: sum, Limits: m.Thresholds, Proof: &r}, nil
 	}
-	if err == nil {
-		res.Proof = &r
-		_, err = results.Save(filepath.Join(pr.Home, "load"), res)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	res.Proof = &r
+	_, err = results.Save(filepath.Join(pr.Home, "load"), res)
+	return res, err
 }
 
 // proofError decides the exit code. A profile may allow some losses or doubles; order and content have no such limit.

@@ -45,6 +45,7 @@ type Plan struct {
 
 // A Comparison and all that led to it.
 type Comparison struct {
+	Profile  string    `json:"profile,omitempty"`
 	Verdict  Verdict   `json:"verdict"`
 	Reason   string    `json:"reason"`
 	Broken   bool      `json:"broken,omitempty"` // a run's data were not right: no speed excuses that

@@ -95,7 +95,10 @@ func threshold(c load.Check) Gate {
 	case !c.Measured:
 		g.State, g.Text = Invalid, c.Name+": no message was measured"
 	case !c.OK:
-		g.State, g.Text = Fail, fmt.Sprintf("%s is %.4g, at most %.4g is allowed (%+.0f %%)", c.Name, c.Got, c.Max, -100*c.Margin)
+		g.State, g.Text = Fail, fmt.Sprintf("%s is %.4g, at most %.4g is allowed", c.Name, c.Got, c.Max)
+		if c.Max > 0 {
+			g.Text += fmt.Sprintf(" (%.0f %% too much)", -100*c.Margin)
+		}
 		if c.AbortedS > 0 {
 			g.Text += fmt.Sprintf("; it ended the run after %.0f s", c.AbortedS)
 		}
