@@ -28,6 +28,7 @@ const page = `Put a load on a Kafka topic and prove from the destination table w
   loadgen attach                   watch a run that goes on; loadgen tell faster 5% changes it
   loadgen capture orders --out F   keep the rhythm and the sizes of a topic, to play them again
   loadgen compare ci --baseline CMD --candidate CMD      is one build of a pipeline slower than the other?
+  loadgen search ci --slo 'p99<100ms, lost=0'            how much can it take?
 
 Broker and registry are those of weir.yaml, or of the running ` + "`pipeline`" + ` of the same --home.
 
@@ -36,6 +37,6 @@ Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken,
 
 func newCommand(app *cli.App) *cobra.Command {
 	root := &cobra.Command{Use: "loadgen", Short: "Put a load on a Kafka topic and prove what became of it", Long: page}
-	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app))
+	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app), newSearch(app))
 	return root
 }

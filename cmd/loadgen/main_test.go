@@ -189,6 +189,7 @@ func TestWhatPeopleRead(t *testing.T) {
 			Run: "01K8ZJ9V4T8QH0M6W2X3Y5A7BC", Table: "bank.transactions", Sent: 1_000_000, Rows: 999_999, Lost: 1, ReadableRows: 999_999, ReadableP50: 5210, ReadableP99: 10_900, ReadableMax: 11_200, Snapshot: 42, Files: 9, Seconds: 3.2,
 			Evidence: []verify.Evidence{{Kind: "lost", Shard: 1, Seq: 77, Detail: "acknowledged by the broker; neither in the table nor in the quarantine"}},
 		}),
+		"search": searchText(found(t)),
 		"progress": progressLine(load.Progress{Elapsed: 12300 * time.Millisecond, Planned: 1_000_000, Sent: 720_412, Acked: 720_100, InFlight: 312, Rate: 59_980, TargetRate: 60_000, BytesPerSecond: 15.6e6,
 			Stage: "steady", State: load.Measuring, WindowResponse: load.Quantiles{Count: 60_000, P99: 8.4}, LagP99: 0.3}) + "\n",
 	} {

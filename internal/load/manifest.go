@@ -192,13 +192,14 @@ func (m *Manifest) write(home string) error {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	path := Path(home, m.Run)
-	if err := writeDurable(path, b); err != nil {
+	if err := WriteDurable(path, b); err != nil {
 		return fmt.Errorf("manifest of run %s: %w", m.Run, err)
 	}
 	return nil
 }
 
-func writeDurable(path string, b []byte) (err error) {
+// WriteDurable writes a file whole: it is there, on the disk, or as it was before.
+func WriteDurable(path string, b []byte) (err error) {
 	tmp := path + ".tmp"
 	f, err := os.Create(tmp)
 	if err != nil {

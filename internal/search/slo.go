@@ -219,7 +219,7 @@ func (s SLO) Broken(values map[string]float64) string {
 		case !ok || math.IsNaN(v):
 			broken = append(broken, l.Metric+" was not measured")
 		case v > l.Max || l.Open && v == l.Max:
-			broken = append(broken, fmt.Sprintf("%s %s, not %s", l.Metric, l.kind.write(v), l))
+			broken = append(broken, fmt.Sprintf("%s %s, not %s", l.Metric, l.kind.write(v, 7), l))
 		}
 	}
 	return strings.Join(broken, "; ")
@@ -232,17 +232,20 @@ func (l Limit) String() string {
 	} else if l.kind != span && l.Max == 0 {
 		sign = "="
 	}
-	return sign + l.kind.write(l.Max)
+	return sign + l.kind.write(l.Max, 7)
 }
 
-func (k kind) write(v float64) string {
+// Write writes a value of the limit's metric, with its unit.
+func (l Limit) Write(v float64) string { return l.kind.write(v, 4) }
+
+func (k kind) write(v float64, digits int) string {
 	switch {
 	case k == share:
-		return strconv.FormatFloat(100*v, 'g', 4, 64) + "%"
+		return strconv.FormatFloat(100*v, 'g', digits, 64) + "%"
 	case k == count:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case v >= 10_000:
 		return strconv.FormatFloat(v/1000, 'f', 1, 64) + "s"
 	}
-	return strconv.FormatFloat(v, 'g', 6, 64) + "ms"
+	return strconv.FormatFloat(v, 'g', digits, 64) + "ms"
 }
