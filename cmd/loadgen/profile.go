@@ -63,8 +63,23 @@ func (o *overrides) apply(p *load.Profile) error {
 
 // readProfile finds a profile by its file, by its name in the project, or among those that come with loadgen.
 func readProfile(pr *project.Project, name string) (*load.Profile, error) {
-	file := name
-	b, err := os.ReadFile(file)
+	file, b, err := findProfile(pr, name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := load.Parse(file, b)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Check(); err != nil {
+		return nil, load.Placed(file, b, err)
+	}
+	return p, nil
+}
+
+func findProfile(pr *project.Project, name string) (file string, b []byte, err error) {
+	file = name
+	b, err = os.ReadFile(file)
 	if err != nil && filepath.Base(name) == name && filepath.Ext(name) == "" {
 		file = filepath.Join(pr.ProfilesDir(), name+".yaml")
 		if b, err = os.ReadFile(file); errors.Is(err, fs.ErrNotExist) {
@@ -76,16 +91,9 @@ func readProfile(pr *project.Project, name string) (*load.Profile, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("there is no profile %s", name)
 		}
-		return nil, cli.Usage(err, "`loadgen profiles` lists the names; a path to a file is good too")
+		return "", nil, cli.Usage(err, "`loadgen profiles` lists the names; a path to a file is good too")
 	}
-	p, err := load.Parse(file, b)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Check(); err != nil {
-		return nil, load.Placed(file, b, err)
-	}
-	return p, nil
+	return file, b, nil
 }
 
 // listed is a profile that can be named.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -24,6 +23,7 @@ type runOptions struct {
 	servers
 	outputs
 	out string
+	shards
 }
 
 func newRun(app *cli.App) *cobra.Command {
@@ -37,6 +37,7 @@ func newRun(app *cli.App) *cobra.Command {
 	o.servers.flags(c.Flags())
 	o.outputs.flags(c.Flags())
 	c.Flags().StringVar(&o.out, "out", "", "directory for RUN.result.json, beside the one in HOME/load")
+	o.shards.flags(c.Flags())
 	return c
 }
 
@@ -61,7 +62,10 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	}
 	show, end := watch(ctx, app, pr)
 	defer end()
-	id := ulid.Make()
+	shard, id, err := o.part(p)
+	if err != nil {
+		return err
+	}
 	live, tell, done := steerable(ctx, app, pr, id.String())
 	defer done()
 	holds, closeTable, err := tableRows(ctx, pr, p)
@@ -71,7 +75,7 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	defer closeTable()
 	k := newKeeper(ctx, pr, brokers, p, o.overrides, o.out)
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Run: id, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
+		Profile: p, Home: pr.Home, Run: id, Shard: shard, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/cli"
 	"weir/internal/content"
 )
 
@@ -34,7 +35,10 @@ type Manifest struct {
 	Drain      time.Duration `json:"drain_ns,omitempty"`
 	// Transaction says which messages were sent in a transaction that was aborted on purpose.
 	Transaction TransactionSpec `json:"transaction,omitzero"`
-	Result      *Summary        `json:"result,omitempty"`
+	// Shard says which part of the run this is; Shards then holds its one sender only, and Histograms what a merge needs.
+	Shard      ShardOf           `json:"shard,omitzero"`
+	Histograms map[string]string `json:"histograms,omitempty"` // HdrHistogram V2, base64: response, service, lag, size
+	Result     *Summary          `json:"result,omitempty"`
 }
 
 // A StreamRecord is where a part of the run went and what it held; the schema is the text itself, because a file may have
@@ -141,26 +145,34 @@ func ReadManifest(home, run string) (*Manifest, error) {
 	}
 	b, err := os.ReadFile(Path(home, run))
 	if errors.Is(err, fs.ErrNotExist) {
+		if parts := shardFiles(home, run); len(parts) > 0 {
+			return nil, &cli.Error{Err: fmt.Errorf("%w: of %s there are %d shards, not merged yet", ErrNoRun, run, len(parts)), Hint: "loadgen merge " + run, Exit: cli.ExitUsage}
+		}
 		return nil, fmt.Errorf("%w: %s is not in %s", ErrNoRun, run, filepath.Join(home, "load"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("manifest of run %s: %w", run, err)
 	}
+	return parseManifest(Path(home, run), b)
+}
+
+func parseManifest(path string, b []byte) (*Manifest, error) {
 	m := &Manifest{}
 	if err := json.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("manifest %s: %w", Path(home, run), err)
+		return nil, fmt.Errorf("manifest %s: %w", path, err)
 	}
 	if m.Version == 1 {
 		if err := m.fromVersion1(b); err != nil {
-			return nil, fmt.Errorf("manifest %s: %w", Path(home, run), err)
+			return nil, fmt.Errorf("manifest %s: %w", path, err)
 		}
 	}
 	if m.Version != manifestVersion || len(m.Shards) == 0 || len(m.Streams) == 0 {
-		return nil, fmt.Errorf("manifest %s: version %d with %d shards is not one that this version can read", Path(home, run), m.Version, len(m.Shards))
+		return nil, fmt.Errorf("manifest %s: version %d with %d shards is not one that this version can read", path, m.Version, len(m.Shards))
 	}
 	for i := range m.Shards {
+		var err error
 		if m.Shards[i].above, err = unpackAbove(m.Shards[i].AckedAbove); err != nil {
-			return nil, fmt.Errorf("manifest %s: shard %d: %w", Path(home, run), i, err)
+			return nil, fmt.Errorf("manifest %s: shard %d: %w", path, i, err)
 		}
 	}
 	return m, nil
@@ -191,7 +203,7 @@ func (m *Manifest) write(home string) error {
 	if err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	path := Path(home, m.Run)
+	path := m.path(home)
 	if err := WriteDurable(path, b); err != nil {
 		return fmt.Errorf("manifest of run %s: %w", m.Run, err)
 	}

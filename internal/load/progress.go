@@ -100,7 +100,7 @@ func (p *progress) start(r *run) {
 		total := r.total(0)
 		for i := range historyPoints {
 			t := total * time.Duration(i) / (historyPoints - 1)
-			p.curve = append(p.curve, Point{T: t, Target: r.messages(s.Rate(t))})
+			p.curve = append(p.curve, Point{T: t, Target: r.messages(s.Rate(t)) / float64(r.processes())})
 		}
 	}
 }
@@ -141,8 +141,8 @@ func (r *run) total(now time.Duration) time.Duration {
 	if end != Forever {
 		t = p.at + max(0, end-p.c)
 	}
-	for _, x := range []float64{float64(r.bound.messages) - float64(r.warm), float64(r.bound.bytes)} {
-		if byBytes := r.Profile.Rate.bytes(); x > 0 && byBytes == (x == float64(r.bound.bytes)) {
+	for _, x := range []float64{float64(r.bound.messages) - float64(r.warm*r.processes()), float64(r.bound.bytes * int64(r.processes()))} {
+		if byBytes := r.Profile.Rate.bytes(); x > 0 && byBytes == (x == float64(r.bound.bytes*int64(r.processes()))) {
 			p.paused = false
 			at, _ := p.due(x)
 			t = min(t, max(at, now))
@@ -160,14 +160,14 @@ func (r *run) count(now time.Duration) int64 {
 		if t := r.total(now); t > 0 {
 			p := r.schedule.last().now(now)
 			p.paused = false
-			n := int64(math.Round(p.now(t).x)) + int64(r.warm)
+			n := int64(math.Round(p.now(t).x/float64(r.processes()))) + int64(r.warm)
 			if r.bound.messages > 0 {
-				n = min(n, int64(r.bound.messages))
+				n = min(n, int64(r.bound.messages/r.processes()))
 			}
 			return n
 		}
 	}
-	return int64(r.bound.messages)
+	return int64(r.bound.messages / r.processes())
 }
 
 // messages makes a rate of the curve one of messages: where it counts bytes, by the mean of what was sent so far.
@@ -231,7 +231,7 @@ func (r *run) target(t time.Duration) float64 {
 	if total := r.total(t); r.flat || total > 0 && t >= total {
 		return 0
 	}
-	return r.messages(r.schedule.rate(t))
+	return r.messages(r.schedule.rate(t)) / float64(r.processes())
 }
 
 func (p *progress) picture(r *run, now sample) Progress {

@@ -128,11 +128,11 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 	}
 	r.counts[p.stream][partition]++
 	if r.holding {
-		r.held = append(r.held, held{p.stream, partition, offset, p.shard, p.seq})
+		r.held = append(r.held, held{p.stream, partition, offset, p.lane, p.seq})
 		return
 	}
 	r.reached(p.stream, partition, offset)
-	r.shards[p.shard].acked(p.seq)
+	r.shards[p.lane].acked(p.seq)
 }
 
 // reached notes that a partition holds an acknowledged message.
@@ -149,7 +149,7 @@ func (r *recorder) reached(stream int, partition int32, offset int64) {
 func (r *recorder) fail(p *parcel, now time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.shards[p.shard].fail(p.seq)
+	r.shards[p.lane].fail(p.seq)
 	r.failed++
 	r.lost[p.stage]++
 	r.last = now

@@ -15,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"weir/internal/cli"
 	"weir/internal/content"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	Holds func(ctx context.Context) (int64, error)
 	Run   ulid.ULID     // its name; zero: a new one
 	Keep  func(*Record) // gets what was measured, at the end; nil: nobody keeps it
+	// Shard is the part of the run that this process sends; zero: all of it.
+	Shard ShardOf
 	// Live changes the run while it runs; nil: nobody does.
 	Live *Live
 
@@ -144,10 +147,14 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 		shards = sendersFor(curve, p.Rate.bytes())
 	}
 	txn := p.Producer.Transaction
-	if txn.on() { // a client has one transaction at a time
+	if txn.on() || o.Shard.Of > 0 { // a client has one transaction at a time; a shard is one sender, wherever it runs
 		shards = 1
 	}
-	s, senders := newSession(shards, mix)
+	if txn.on() && o.Shard.Of > 0 {
+		return nil, cli.Usage(errors.New("--shard: a run with producer.transaction has one sender"), "")
+	}
+	s, senders := newSession(shards, o.Shard, mix)
+	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
@@ -156,7 +163,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	for _, snd := range senders {
 		snd.stages = make([]span, len(s.told))
 	}
-	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}
+	s.bound = bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes) / int64(s.processes()), time.Duration(p.Volume.Duration)}
 	if txn.on() {
 		s.txn = &transactions{TransactionSpec: txn, seed: p.seed(), client: client, rec: s.rec}
 	}
@@ -167,7 +174,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	r.manifest = &Manifest{
 		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
 		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
-		Shards: make([]ShardRecord, shards), Transaction: txn,
+		Shards: make([]ShardRecord, shards), Transaction: txn, Shard: o.Shard,
 	}
 	r.watchLimits()
 	return r, nil
@@ -197,7 +204,11 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	if err := r.writeManifest(Running); err != nil {
 		return Summary{}, err
 	}
-	if err := r.warmUp(ctx, r.senders, r.partitions); err != nil {
+	err := r.warmUp(ctx, r.senders, r.partitions)
+	if err == nil {
+		err = r.begin(ctx)
+	}
+	if err != nil {
 		r.abort()
 		r.client.Close()
 		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
@@ -229,8 +240,9 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	defer late.Stop()
 	release := context.AfterFunc(sending, func() { late.Reset(giveUp) })
 	var senders sync.WaitGroup
-	for i, s := range r.senders {
-		s.at = newArrivals(&r.Profile.Rate, r.Profile.seed(), i, len(r.senders), float64(s.first()-r.warm))
+	for _, s := range r.senders {
+		_, m := s.first()
+		s.at = newArrivals(&r.Profile.Rate, r.Profile.seed(), s.id, int(r.shards), float64((m-r.warm)*r.processes())+float64(r.Shard.Index))
 		senders.Go(func() { s.do(sending) })
 	}
 	senders.Wait()
@@ -270,6 +282,9 @@ func (r *run) settle() {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// processes is how many programs send the run.
+func (s *session) processes() uint64 { return s.shards / s.lanes }
 
 // handed counts the messages that the client has been given.
 func (r *run) handed() (n int64) {
@@ -396,6 +411,9 @@ func (r *run) finish(ctx context.Context, cause error) (Summary, error) {
 		sum.Verdict, sum.Reason = VerdictInterrupted, "stopped before the schedule's end"
 	}
 	r.manifest.Ended, r.manifest.Result = time.Now().UTC(), &sum
+	if r.Shard.Of > 0 {
+		r.manifest.Histograms = r.histograms()
+	}
 	err := r.writeManifest(state)
 	r.progress.last(r, sum)
 	if r.Keep != nil {

@@ -201,7 +201,7 @@ func (v *Preview) plan(p *Profile) error {
 	if err != nil {
 		return err
 	}
-	r := run{Options: Options{Profile: p}, session: &session{curve: curve, schedule: newSchedule(curve), flat: p.Rate.flat(), bound: bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}}}
+	r := run{Options: Options{Profile: p}, session: &session{shards: 1, lanes: 1, curve: curve, schedule: newSchedule(curve), flat: p.Rate.flat(), bound: bound{uint64(p.Volume.Messages), int64(p.Volume.Bytes), time.Duration(p.Volume.Duration)}}}
 	v.Duration, v.Messages, v.Bytes = r.total(0), r.count(0), 0
 	if v.Messages == 0 && p.Volume.Bytes > 0 {
 		v.Messages = int64(p.Volume.Bytes) / max(1, mean)

@@ -23,6 +23,7 @@ type parcel struct {
 	header    []kgo.RecordHeader
 	stamp     [stamp.Size]byte
 	key       []byte
+	lane      int
 	shard     int32
 	seq       uint64
 	due, sent time.Duration
@@ -36,6 +37,7 @@ type parcel struct {
 type sender struct {
 	*session
 	id   int
+	lane int           // among the senders of this process; without other processes: its id
 	next atomic.Uint64 // seqs below have been handed to the client
 	// limit is the reservation: seqs from here on must not be sent before the manifest says that they may.
 	limit   atomic.Uint64
@@ -78,15 +80,17 @@ type session struct {
 	run       ulid.ULID
 	mix       *content.Mix
 	targets   []target // of the mix's streams
-	shards    uint64
-	warm      uint64 // messages below were sent before the schedule
+	shards    uint64   // senders of the run
+	lanes     uint64   // senders of this process
+	warm      uint64   // messages below were sent before the schedule
 	bound     bound
-	curve     Curve   // of the profile
-	*schedule         // the curve as it is run
-	flat      bool    // it has no schedule
-	drops     bool    // a message that is due while the window is full is left out
-	window    int64   // messages on their way, at most
-	told      []Stage // the stages that are told apart in the result
+	startAt   time.Time // of the schedule; zero: at once
+	curve     Curve     // of the profile
+	*schedule           // the curve as it is run
+	flat      bool      // it has no schedule
+	drops     bool      // a message that is due while the window is full is left out
+	window    int64     // messages on their way, at most
+	told      []Stage   // the stages that are told apart in the result
 	warmup    time.Duration
 	pace      pacer
 	client    *kgo.Client
@@ -114,7 +118,7 @@ func (s *session) newParcel() *parcel {
 // send hands message n to the client and returns the time afterwards. It blocks while the window is full.
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
 	p := s.parcels.Get().(*parcel)
-	p.shard, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), n/s.shards, due, now, timed, partition
+	p.shard, p.lane, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), s.lane, n/s.shards, due, now, timed, partition
 	p.stage = s.stage
 	fault, of := s.mix.Fate(n)
 	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.intended(n, of, due)}
@@ -191,7 +195,8 @@ func (s *session) outcome(r *kgo.Record, err error) {
 
 // do sends all that is due, until a bound is reached or ctx ends.
 func (s *sender) do(ctx context.Context) {
-	now, n := s.pace.now(), s.first()
+	now := s.pace.now()
+	n, _ := s.first()
 	for s.bound.messages == 0 || n < s.bound.messages {
 		plan := s.schedule.plan.Load()
 		due, onCurve := plan.due(s.at.x)
@@ -251,10 +256,11 @@ func (s *sender) over(ctx context.Context, now time.Duration) bool {
 	return ctx.Err() != nil || s.bound.bytes > 0 && s.bytes.Load() >= s.bound.bytes || s.flat && s.bound.duration > 0 && now >= s.bound.duration
 }
 
-// first is the sender's first message behind the warm-up.
-func (s *sender) first() uint64 {
-	id := uint64(s.id)
-	return (s.warm+s.shards-1-id)/s.shards*s.shards + id
+// first is the sender's first message behind the warm-up, and its place among those of all senders of this process.
+func (s *sender) first() (n, m uint64) {
+	lane := uint64(s.lane)
+	m = (s.warm+s.lanes-1-lane)/s.lanes*s.lanes + lane
+	return m/s.lanes*s.shards + uint64(s.id), m
 }
 
 // reserve waits until the manifest on the disk covers seq.
@@ -274,12 +280,15 @@ func (s *sender) reserve(ctx context.Context, seq uint64) bool {
 }
 
 // newSession makes the senders; their first messages are not reserved yet.
-func newSession(shards int, mix *content.Mix) (*session, []*sender) {
-	s := &session{shards: uint64(shards), mix: mix, rec: newRecorder(shards, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
+func newSession(lanes int, of ShardOf, mix *content.Mix) (*session, []*sender) {
+	s := &session{shards: uint64(lanes), lanes: uint64(lanes), mix: mix, rec: newRecorder(lanes, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
+	if of.Of > 0 {
+		s.shards = uint64(of.Of)
+	}
 	s.parcels.New = func() any { return s.newParcel() }
-	all := make([]*sender, shards)
+	all := make([]*sender, lanes)
 	for i := range all {
-		all[i] = &sender{session: s, id: i, granted: make(chan struct{}, 1)}
+		all[i] = &sender{session: s, id: of.Index + i, lane: i, granted: make(chan struct{}, 1)}
 		all[i].lag, all[i].size, all[i].w = newHistogram(), newHistogram(), mix.Writer()
 		all[i].stages = make([]span, 1)
 		for range mix.Streams() {

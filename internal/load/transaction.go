@@ -130,7 +130,7 @@ type held struct {
 	stream    int
 	partition int32
 	offset    int64
-	shard     int32
+	lane      int
 	seq       uint64
 }
 
@@ -148,13 +148,13 @@ func (r *recorder) settle(o transactionOutcome) {
 	for _, h := range r.held {
 		switch o {
 		case outcomeUnknown:
-			r.shards[h.shard].fail(h.seq)
+			r.shards[h.lane].fail(h.seq)
 			continue
 		case outcomeCommitted:
 			r.reached(h.stream, h.partition, h.offset)
 		case outcomeAborted:
 		}
-		r.shards[h.shard].acked(h.seq)
+		r.shards[h.lane].acked(h.seq)
 	}
 	r.held, r.holding = r.held[:0], false
 }

@@ -15,7 +15,7 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	defer context.AfterFunc(ctx, s.abort)() // frees a send that waits for the window
 	most := mostWarm(partitions)
 	if s.bound.messages > 0 {
-		most = min(most, s.bound.messages/10)
+		most = min(most, s.bound.messages/10*s.lanes/s.shards)
 	}
 	if s.txn != nil {
 		if err := s.txn.begin(); err != nil {
@@ -26,7 +26,8 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 		round := min(uint64(partitions), most-n)
 		for range round {
 			now := s.pace.now()
-			senders[n%s.shards].send(n, now, now, false, int32(n%uint64(partitions)))
+			snd := senders[n%s.lanes]
+			snd.send(n/s.lanes*s.shards+uint64(snd.id), now, now, false, int32(n%uint64(partitions)))
 			n++
 		}
 		if err := s.client.Flush(ctx); err != nil {
@@ -44,9 +45,29 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	for _, snd := range senders {
 		snd.blocked, snd.last = 0, 0
 	}
-	s.pace.start = time.Now()
 	return nil
 }
 
 // mostWarm bounds the warm-up: random keys meet each of n partitions within about n·ln n messages.
 func mostWarm(partitions int) uint64 { return 32 * uint64(partitions) }
+
+// begin starts the schedule: now, or when all shards do.
+func (s *session) begin(ctx context.Context) error {
+	if s.startAt.IsZero() {
+		s.pace.start = time.Now()
+		return nil
+	}
+	wait := time.Until(s.startAt)
+	if wait < 0 {
+		return fmt.Errorf("the start at %s is %v past: the other shards have begun; give all of them a later --start-at", s.startAt.Format(time.RFC3339), -wait.Round(time.Millisecond))
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+	}
+	s.pace.start = s.startAt
+	return nil
+}
