@@ -31,6 +31,9 @@ type compareOptions struct {
 	pairs                                                        int
 	settle                                                       time.Duration
 	floors, gates                                                []string
+	fromStore, strict                                            bool
+	store, accepted                                              string
+	last                                                         int
 }
 
 func newCompare(app *cli.App) *cobra.Command {
@@ -49,6 +52,7 @@ a million messages), drain (s from the last message to the last row), rate (mess
 
 Exit codes: 0 unchanged or improved, 2 wrong usage, 4 regressed, 5 data not right, 6 invalid or inconclusive, 7 no baseline.`,
 		Example: `  loadgen compare ci --baseline './main/pipeline run transactions' --candidate './pr/pipeline run transactions'
+  loadgen compare ci --stored                        # the last runs against the baseline of loadgen baseline save
   loadgen compare --from .weir/compare/01K8ZJ9V4T8QH0M6W2X3Y5A7BC --floor p99=20%    # judge again, without new runs`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), app, args) },
 	}
@@ -64,6 +68,11 @@ Exit codes: 0 unchanged or improved, 2 wrong usage, 4 regressed, 5 data not righ
 	f.StringSliceVar(&o.floors, "floor", nil, "change that matters: p99=20%, also p99=10ms")
 	f.StringSliceVar(&o.gates, "gate", nil, "metrics that decide; default p50, p99, fresh_p99 and cpu, or rate and cpu with rate: max")
 	f.StringVar(&o.noise, "noise", "", "file of `loadgen calibrate`: floors below the noise are refused")
+	f.BoolVar(&o.fromStore, "stored", false, "compare the last runs of this home with the stored baseline; it warns, because another day looks like a change")
+	f.BoolVar(&o.strict, "strict", false, "with --stored: a regression fails, too (exit code 4)")
+	f.StringVar(&o.store, "store", "", "file of `loadgen baseline save` (default: HOME/"+baselineFile+")")
+	f.IntVar(&o.last, "last", regress.LeastStored, "with --stored: so many of the last runs")
+	f.StringVar(&o.accepted, "accepted", "", "file of `loadgen accept` (default: "+results.AcceptFile+" beside weir.yaml)")
 	f.StringVar(&o.from, "from", "", "directory of a comparison whose runs are judged again")
 	f.StringVar(&o.out, "out", "", "directory for the runs and comparison.json (default: HOME/compare/ID)")
 	return c
@@ -82,8 +91,11 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if o.inconclusive != "fail" && o.inconclusive != "pass" {
 		return cli.Usage(fmt.Errorf("--inconclusive: expected fail or pass, got %q", o.inconclusive), "")
 	}
-	if o.from != "" {
-		return o.judge(app)
+	switch {
+	case o.fromStore:
+		return o.stored(app, pr, args)
+	case o.from != "":
+		return o.judge(app, pr)
 	}
 	if len(args) == 0 || o.baseline == "" || o.candidate == "" {
 		return cli.Usage(fmt.Errorf("expected a profile, --baseline and --candidate, or --from"), "`loadgen compare --help` has examples")
@@ -115,7 +127,7 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 		return err
 	}
 	c.Profile = p.Name
-	return o.tell(app, b.dir, c)
+	return o.tell(app, pr, b.dir, c)
 }
 
 // enough sets the number of pairs, or says that there are too few to find anything.
@@ -137,7 +149,7 @@ func (o *compareOptions) enough(metrics []regress.Metric) error {
 }
 
 // judge looks at the runs of a comparison again.
-func (o *compareOptions) judge(app *cli.App) error {
+func (o *compareOptions) judge(app *cli.App, pr *project.Project) error {
 	c, err := readComparison(o.from)
 	if err != nil {
 		return cli.Usage(fmt.Errorf("--from: %w", err), "expected the directory that `loadgen compare` has named at its end")
@@ -158,12 +170,19 @@ func (o *compareOptions) judge(app *cli.App) error {
 		return err
 	}
 	c.Profile = profile
-	return o.tell(app, o.from, c)
+	return o.tell(app, pr, o.from, c)
 }
 
 const comparisonFile = "comparison.json"
 
-func (o *compareOptions) tell(app *cli.App, dir string, c regress.Comparison) error {
+func (o *compareOptions) tell(app *cli.App, pr *project.Project, dir string, c regress.Comparison) error {
+	accepted, err := results.ReadAccepted(acceptFile(pr, o.accepted))
+	if err != nil {
+		return err
+	}
+	for _, e := range accepted.Excuse(&c, time.Now()) {
+		app.Log.Warn("no longer accepted", "what", e)
+	}
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
@@ -183,6 +202,9 @@ func (o *compareOptions) tell(app *cli.App, dir string, c regress.Comparison) er
 		code = exitIntegrity
 	case c.Verdict == regress.Inconclusive && o.inconclusive == "pass":
 		code = 0
+	case o.fromStore && c.Verdict == regress.Regressed && !o.strict:
+		app.Log.Warn("slower than the stored baseline: run the builds side by side to be sure", "why", c.Reason)
+		code = 0
 	}
 	if code == 0 {
 		return nil
@@ -197,7 +219,11 @@ func comparisonText(c regress.Comparison, dir string) string {
 		if f.Metric.Gated {
 			gate = "*"
 		}
-		fmt.Fprintf(&b, "%s %-9s  %-12s  %s\n", gate, f.Metric.Name, f.Verdict, f.Reason)
+		reason := f.Reason
+		if f.Accepted != "" {
+			reason += " (" + f.Accepted + ")"
+		}
+		fmt.Fprintf(&b, "%s %-9s  %-12s  %s\n", gate, f.Metric.Name, f.Verdict, reason)
 	}
 	fmt.Fprintf(&b, "%s   %d runs in %s; * decides\n", c.Verdict, len(c.Runs), dir)
 	return b.String()

@@ -37,6 +37,6 @@ Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken,
 
 func newCommand(app *cli.App) *cobra.Command {
 	root := &cobra.Command{Use: "loadgen", Short: "Put a load on a Kafka topic and prove what became of it", Long: page}
-	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app), newSearch(app), newMerge(app), newKubernetes(app))
+	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app), newSearch(app), newMerge(app), newKubernetes(app), newHistory(app), newAccept(app), newBaseline(app))
 	return root
 }

@@ -128,6 +128,7 @@ type Finding struct {
 	Equivalent bool    `json:"equivalent"`            // proven: the whole interval lies within ±floor
 	Needed     int     `json:"runs_needed,omitempty"` // pairs that would probably decide; inconclusive only
 	Reason     string  `json:"reason"`                // one sentence
+	Accepted   string  `json:"accepted,omitempty"`    // somebody lets it pass, and why: it fails no build
 }
 
 // Compare judges metrics by their pairs. Each metric has as many pairs as it has valid runs.

@@ -71,11 +71,25 @@ func (p Plan) Do(ctx context.Context) (Comparison, error) {
 		}
 		c.Findings = Confirmed(first, c.Second)
 	}
-	c.conclude()
+	c.Conclude()
 	return c, nil
 }
 
-func (c *Comparison) conclude() {
+// Excuse lets a metric pass that has regressed; the reason stays in the report. What is invalid or broken cannot be excused.
+func (c *Comparison) Excuse(metric, why string) {
+	if c.Broken || c.Verdict == Invalid {
+		return
+	}
+	for i := range c.Findings {
+		if f := &c.Findings[i]; f.Metric.Name == metric && f.Verdict == Regressed {
+			f.Accepted = why
+		}
+	}
+	c.Conclude()
+}
+
+// Conclude decides the verdict by the findings of the metrics that are gated.
+func (c *Comparison) Conclude() {
 	if len(c.Findings) == 0 {
 		c.Verdict, c.Reason = NoBaseline, "there are no pairs of runs to compare"
 		return
@@ -83,7 +97,10 @@ func (c *Comparison) conclude() {
 	c.Verdict = Worst(verdicts(c.Findings)...)
 	var why []string
 	for _, f := range c.Findings {
-		if f.Metric.Gated && f.Verdict == c.Verdict {
+		switch {
+		case f.Metric.Gated && f.Accepted != "":
+			why = append(why, f.Reason+" ("+f.Accepted+")")
+		case f.Metric.Gated && f.Verdict == c.Verdict:
 			why = append(why, f.Reason)
 		}
 	}
@@ -129,7 +146,7 @@ func Judge(metrics []Metric, runs []Run) (Comparison, error) {
 	if c.Second != nil {
 		c.Findings = Confirmed(c.Findings, c.Second)
 	}
-	c.conclude()
+	c.Conclude()
 	return c, nil
 }
 
@@ -193,7 +210,11 @@ func (c *Comparison) refuse(r Run) {
 func verdicts(all []Finding) []Verdict {
 	var out []Verdict
 	for _, f := range all {
-		if f.Metric.Gated {
+		switch {
+		case !f.Metric.Gated:
+		case f.Accepted != "":
+			out = append(out, Unchanged)
+		default:
 			out = append(out, f.Verdict)
 		}
 	}

@@ -172,6 +172,9 @@ func OfComparison(name, id string, at time.Time, c *regress.Comparison) Report {
 		if !f.Metric.Gated && g.State != Pass {
 			g.State = Warn
 		}
+		if f.Accepted != "" {
+			g.State, g.Text = Warn, g.Text+" ("+f.Accepted+")"
+		}
 		out.Gates = append(out.Gates, g)
 	}
 	if len(c.Findings) == 0 && !c.Broken {
