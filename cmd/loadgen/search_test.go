@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"weir/internal/cli"
 	"weir/internal/load"
 	"weir/internal/search"
@@ -44,6 +46,42 @@ func TestSearches(t *testing.T) {
 	code, _, errs := loadgen(t.Context(), "verify", "last", "--home", home, "--wait", "0s")
 	if code != 1 || !strings.Contains(errs, "no such table") {
 		t.Errorf("the newest run is that of a trial: %s", errs)
+	}
+}
+
+// Limits on rows are proven from the table after each trial. One in which messages are lost is not kept, however fast it is.
+func TestASearchProvesTheTable(t *testing.T) {
+	home, pr := installation(t)
+	for _, x := range []struct {
+		name, topic, slo string
+		loses            func(*kgo.Record) bool
+		code             int
+		verdict, reason  string
+	}{
+		{"all arrives", "bank.whole", "freshness<30s, lag<30s, lost=0, duplicated=0", func(*kgo.Record) bool { return false }, 0, "at least", ""},
+		{"one in twenty is lost", "bank.leaky", "freshness<30s, lost=0", func(r *kgo.Record) bool { return r.Offset%20 == 3 }, exitIntegrity, "not kept", "lost "},
+	} {
+		if code, _, errs := loadgen(t.Context(), "run", "ci", "--home", home, "--topic", x.topic, "--rate", "1k/s", "--count", "10"); code != 0 {
+			t.Fatal(errs)
+		}
+		var code int
+		var out, errs string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			code, out, errs = loadgen(t.Context(), quick(home, x.slo, "--topic", x.topic, "--drain", "10s", "--repeats", "1")...)
+		}()
+		feed(t, pr, x.topic, x.loses, done)
+		r := result(t, out)
+		if code != x.code || r["verdict"] != x.verdict || !strings.Contains(out, `"reason":"`+x.reason) && x.reason != "" {
+			t.Errorf("%s: exit code %d, want %d\n%s\n%s", x.name, code, x.code, out, errs)
+		}
+		first := r["trials"].([]any)[0].(map[string]any)["values"].(map[string]any)
+		for _, metric := range []string{"freshness", "lag", "p99"} {
+			if first[metric].(float64) <= 0 {
+				t.Errorf("%s: %s is %v", x.name, metric, first[metric])
+			}
+		}
 	}
 }
 

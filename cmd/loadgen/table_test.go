@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -53,6 +54,16 @@ func write(t testing.TB, pr *project.Project, name string, records []*kgo.Record
 		t.Fatal(err)
 	}
 	defer lk.Close()
+	tbl, schema := ensure(t, lk, name)
+	half := len(records) / 2
+	for i, part := range [][]*kgo.Record{records[:half], records[half:]} {
+		commit(t, tbl, schema, part, i)
+	}
+}
+
+// ensure makes the table of the built-in record.
+func ensure(t testing.TB, lk *lake.Lake, name string) (*lake.Table, *avro.Schema) {
+	t.Helper()
 	g, err := content.NewGenerator(content.Spec{})
 	if err != nil {
 		t.Fatal(err)
@@ -69,18 +80,55 @@ func write(t testing.TB, pr *project.Project, name string, records []*kgo.Record
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := len(records) / 2
-	for i, part := range [][]*kgo.Record{records[:half], records[half:]} {
-		files, err := tbl.Write(t.Context(), batches(t, tbl.Schema(), schema, part))
-		if err != nil {
-			t.Fatal(err)
+	return tbl, schema
+}
+
+// commit is batch n of the table's only job.
+func commit(t testing.TB, tbl *lake.Table, schema *avro.Schema, records []*kgo.Record, n int) {
+	t.Helper()
+	files, err := tbl.Write(t.Context(), batches(t, tbl.Schema(), schema, records))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := lake.Commit{Job: "test", ID: strconv.Itoa(n), To: []byte(strconv.Itoa(n)), Add: files}
+	if n > 0 {
+		c.From = []byte(strconv.Itoa(n - 1))
+	}
+	if _, err := tbl.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// feed brings a topic's records into the table of its name, without those that it loses, until done.
+func feed(t testing.TB, pr *project.Project, topic string, loses func(*kgo.Record) bool, done <-chan struct{}) {
+	t.Helper()
+	k, _, err := pr.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kafka.Connect(k, kgo.ConsumeTopics(topic), kgo.FetchMaxWait(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	lk, err := lake.Open(t.Context(), pr.Lake())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lk.Close()
+	tbl, schema := ensure(t, lk, topic)
+	for n := 0; ; {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		records := slices.DeleteFunc(cl.PollFetches(ctx).Records(), loses)
+		cancel()
+		select {
+		case <-done:
+			return
+		default:
 		}
-		c := lake.Commit{Job: "test", ID: string(rune('a' + i)), To: []byte{byte('1' + i)}, Add: files}
-		if i > 0 {
-			c.From = []byte("1")
-		}
-		if _, err := tbl.Commit(t.Context(), c); err != nil {
-			t.Fatal(err)
+		if len(records) > 0 {
+			commit(t, tbl, schema, records, n)
+			n++
 		}
 	}
 }
