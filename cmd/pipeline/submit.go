@@ -23,6 +23,7 @@ import (
 	"weir/internal/kafka"
 	"weir/internal/ledger"
 	"weir/internal/outcome"
+	"weir/internal/registry"
 	"weir/internal/report"
 	"weir/internal/spark"
 	"weir/minibatch"
@@ -263,6 +264,12 @@ func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secr
 		return nil, err
 	}
 	out.Registry = reg.URL
+	if err := onSpark(s.kafka, reg); err != nil {
+		return nil, err
+	}
+	if reg.Token != "" {
+		secrets.Registry = map[string]string{"Authorization": "Bearer " + reg.Token.Reveal()}
+	}
 	if reg.User != "" {
 		secrets.Registry = map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(reg.User+":"+reg.Password.Reveal()))}
 	}
@@ -290,3 +297,17 @@ func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secr
 
 // jaas quotes a value of a JAAS line.
 func jaas(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
+
+// onSpark refuses what the Java client on the cluster cannot do with our files and keys.
+func onSpark(k kafka.Config, r registry.Config) error {
+	const hint = "name a listener in weir.yaml that takes PLAIN or SCRAM, or run the job here: `pipeline run`"
+	switch {
+	case k.SASL != nil && k.SASL.Mechanism != "PLAIN" && !strings.HasPrefix(k.SASL.Mechanism, "SCRAM-"):
+		return cli.Usage(fmt.Errorf("kafka.sasl.mechanism %s is not carried to Spark", k.SASL.Mechanism), hint)
+	case k.TLS != nil && (k.TLS.Cert != "" || k.TLS.ServerName != ""):
+		return cli.Usage(errors.New("kafka.tls.cert and server_name are not carried to Spark"), hint)
+	case r.TLS != nil:
+		return cli.Usage(errors.New("registry.tls is not carried to Spark"), "there the registry is reached with the JVM's authorities: run the job here with `pipeline run`")
+	}
+	return nil
+}

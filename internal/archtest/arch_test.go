@@ -62,7 +62,7 @@ func ours(imports []string) []string {
 // those named in neighbours.
 var floors = [][]string{
 	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "profiles"},
-	{"internal/cli", "internal/storage", "internal/schedule"},
+	{"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome", "internal/content"},
 	{"internal/ledger", "internal/job", "internal/project", "internal/control"},
@@ -86,7 +86,7 @@ var only = map[string][]string{
 	"internal/verify":   {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},
 	"internal/notify":   {"internal/notify", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
-	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule"},
+	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	"internal/storage":  {"internal/config"},
 	"internal/airflow":  {},
 	"internal/spark":    {"internal/cli"},
@@ -96,6 +96,7 @@ var only = map[string][]string{
 	"internal/etl":      {"internal/config", "internal/cli", "internal/engine", "internal/lake", "internal/quarantine", "minibatch"},
 	"internal/avro":     {},
 	"internal/config":   {},
+	"internal/tlsfile":  {"internal/config"},
 	"internal/stamp":    {},
 	"internal/scale":    {},
 	"internal/regress":  {},

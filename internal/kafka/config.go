@@ -1,25 +1,22 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
 
-	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/tlsfile"
 )
 
 // Config is the `kafka` block of weir.yaml.
 type Config struct {
 	Brokers Brokers `yaml:"brokers" jsonschema:"required,description=the word embedded or a list of host:port"`
 	SASL    *SASL   `yaml:"sasl,omitempty" jsonschema:"description=how to log in"`
-	TLS     *TLS    `yaml:"tls,omitempty" jsonschema:"description=encrypt and verify the connection; {} trusts the system's authorities"`
+	TLS     *TLS    `yaml:"tls,omitempty" jsonschema:"description=encrypt and verify the connection; cert and key for mTLS; {} trusts the system's authorities"`
 }
 
 // Brokers are seed addresses. Empty, or the word embedded in a file, means the broker inside weir.
@@ -80,17 +77,8 @@ func (Brokers) Schema() *jsonschema.Schema {
 	}
 }
 
-// SASL is a login.
-type SASL struct {
-	Mechanism string        `yaml:"mechanism" jsonschema:"required,enum=PLAIN,enum=SCRAM-SHA-256,enum=SCRAM-SHA-512,description=PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512"`
-	User      string        `yaml:"user" jsonschema:"required"`
-	Password  config.Secret `yaml:"password" jsonschema:"required,description=a reference such as ${env:KAFKA_PASSWORD}"`
-}
-
 // TLS is always verified.
-type TLS struct {
-	CA string `yaml:"ca,omitempty" jsonschema:"description=file with the certificate authority (PEM); default: the system's"`
-}
+type TLS = tlsfile.Config
 
 // Validate names what is missing or wrong. It touches no server and no file.
 func (c Config) Validate() []config.Invalid {
@@ -113,36 +101,4 @@ func hostPort(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	n, nerr := strconv.Atoi(port)
 	return err == nil && nerr == nil && host != "" && n > 0 && n < 1<<16
-}
-
-// Validate names a mechanism that is none of ours, and empty names.
-func (s SASL) Validate() []config.Invalid {
-	var bad []config.Invalid
-	if _, ok := mechanisms[s.Mechanism]; !ok && s.Mechanism != "" {
-		msg := fmt.Sprintf("expected PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, got %q", s.Mechanism)
-		if near := config.Nearest(s.Mechanism, []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}); near != "" {
-			msg += fmt.Sprintf("; did you mean %q?", near)
-		}
-		bad = append(bad, config.Invalid{Path: "mechanism", Message: msg})
-	}
-	if s.User == "" {
-		bad = append(bad, config.Invalid{Path: "user", Message: "expected the name to log in with, got nothing"})
-	}
-	return bad
-}
-
-func (t TLS) config() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CA == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(t.CA)
-	if err != nil {
-		return nil, cli.Usage(fmt.Errorf("kafka.tls.ca: %w", err), "")
-	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, cli.Usage(fmt.Errorf("kafka.tls.ca: %s holds no PEM certificate", t.CA), "")
-	}
-	return c, nil
 }

@@ -15,16 +15,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
-)
 
-var mechanisms = map[string]func(user, password string) sasl.Mechanism{
-	"PLAIN":         func(u, p string) sasl.Mechanism { return plain.Auth{User: u, Pass: p}.AsMechanism() },
-	"SCRAM-SHA-256": func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha256Mechanism() },
-	"SCRAM-SHA-512": func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha512Mechanism() },
-}
+	"weir/internal/cli"
+)
 
 // Connect makes a client. It does not talk to a broker yet: Ping does. Whoever reads says itself that it reads committed only.
 func Connect(c Config, opts ...kgo.Opt) (*kgo.Client, error) {
@@ -42,18 +35,18 @@ func Connect(c Config, opts ...kgo.Opt) (*kgo.Client, error) {
 		kgo.WithContext(context.WithValue(context.Background(), dialerKey{}, d)), // where Ping finds it
 	}
 	if c.TLS != nil {
-		t, err := c.TLS.config()
+		t, err := c.TLS.Client("kafka.tls")
 		if err != nil {
-			return nil, err
+			return nil, cli.Usage(err, "")
 		}
 		all = append(all, kgo.DialTLSConfig(t))
 	}
-	if s := c.SASL; s != nil {
-		mechanism, ok := mechanisms[s.Mechanism]
-		if !ok {
-			return nil, fmt.Errorf("kafka: unknown mechanism %q", s.Mechanism)
+	if c.SASL != nil {
+		login, err := c.SASL.login()
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, kgo.SASL(mechanism(s.User, s.Password.Reveal())))
+		all = append(all, kgo.SASL(login))
 	}
 	cl, err := kgo.NewClient(append(all, opts...)...)
 	if err != nil {

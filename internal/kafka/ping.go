@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +18,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/internal/cli"
+	"weir/internal/tlsfile"
 )
 
-const pingLimit = 5 * time.Second
+// With the second look of a probe it makes five seconds.
+const pingLimit = 4 * time.Second
 
 // A dialer hears what became of each connection of a client: the client itself tries again in silence.
 type dialer struct {
-	tls       bool
-	user      string // empty without a login
-	mechanism string
+	config Config
 
 	mu     sync.Mutex
 	listen map[chan attempt]bool
@@ -39,13 +38,7 @@ type attempt struct {
 	err  error // nil: it stands
 }
 
-func newDialer(c Config) *dialer {
-	d := &dialer{tls: c.TLS != nil, listen: map[chan attempt]bool{}}
-	if c.SASL != nil {
-		d.user, d.mechanism = c.SASL.User, c.SASL.Mechanism
-	}
-	return d
-}
+func newDialer(c Config) *dialer { return &dialer{config: c, listen: map[chan attempt]bool{}} }
 
 // OnBrokerConnect is called after the dial, the first request and the login.
 func (d *dialer) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
@@ -125,7 +118,7 @@ func Ping(ctx context.Context, cl *kgo.Client) error {
 		case last != nil && errors.Is(err, context.DeadlineExceeded):
 			err = last
 		}
-		return d.explain(seeds, err, stood)
+		return d.explain(context.WithoutCancel(ctx), seeds, err, stood)
 	}
 }
 
@@ -139,53 +132,76 @@ func dialerOf(cl *kgo.Client) *dialer {
 }
 
 // explain puts err into the words of weir.yaml. stood says that a connection, with TLS and login if any, had been made before.
-func (d *dialer) explain(seeds []string, err error, stood bool) error {
-	said, hint := d.words(strings.Join(seeds, ","), err, stood)
+func (d *dialer) explain(ctx context.Context, seeds []string, err error, stood bool) error {
+	said, hint := d.words(strings.Join(seeds, ","), err, stood, probe{ctx, seeds})
 	return &cli.Error{Err: errors.New(said), Hint: hint}
 }
 
-func (d *dialer) words(at string, err error, stood bool) (said, hint string) {
+const (
+	hintTLS   = "add `tls: {ca: FILE}` to kafka in weir.yaml (`tls: {}` for an authority of the system)"
+	hintPlain = "take the port of its TLS listener, or remove kafka.tls from weir.yaml"
+)
+
+func (d *dialer) words(at string, err error, stood bool, look prober) (said, hint string) {
 	var (
-		first    *kgo.ErrFirstReadEOF
-		record   tls.RecordHeaderError
-		unknown  x509.UnknownAuthorityError
-		hostname x509.HostnameError
-		cert     *tls.CertificateVerificationError
-		timeout  net.Error
+		first   *kgo.ErrFirstReadEOF
+		record  tls.RecordHeaderError
+		login   *loginError
+		timeout net.Error
+		secure  = d.config.TLS != nil
+		hangsUp = errors.As(err, &first) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	)
-	text := err.Error()
+	late := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	if errors.As(err, &login) {
+		return login.said, login.hint
+	}
+	if said, hint, ok := d.loginWords(at, err, look); ok {
+		return said, hint
+	}
+	if said, hint := tlsfile.Words("kafka.tls", err); said != "" {
+		return fmt.Sprintf("broker %s: %s", at, said), hint
+	}
 	switch {
-	case errors.Is(err, kerr.IllegalSaslState):
-		return fmt.Sprintf("broker %s takes no login on this port", at), "take the port of its SASL listener, or remove kafka.sasl from weir.yaml"
-	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		return fmt.Sprintf("broker %s refuses the login of user %s with %s", at, d.user, d.mechanism), "check user, password and mechanism of kafka.sasl in weir.yaml"
-	case errors.Is(err, kerr.UnsupportedSaslMechanism):
-		return fmt.Sprintf("broker %s does not offer logins with %s", at, d.mechanism), "kafka.sasl.mechanism in weir.yaml: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
-	case errors.As(err, &unknown):
-		return fmt.Sprintf("broker %s: its certificate is signed by an authority that is not trusted here", at), "name the authority's PEM file in weir.yaml: `kafka: {tls: {ca: FILE}}`"
-	case errors.As(err, &hostname):
-		return fmt.Sprintf("broker %s: %s", at, hostname.Error()), "write the broker by a name that its certificate holds"
-	case errors.As(err, &cert):
-		return fmt.Sprintf("broker %s: %s", at, cert.Err), "the broker needs another certificate"
-	case d.tls && !stood && (errors.As(err, &record) || errors.As(err, &first)):
-		return fmt.Sprintf("broker %s does not speak TLS on this port", at), "take the port of its TLS listener, or remove kafka.tls from weir.yaml"
-	case strings.Contains(text, "tls alert record"):
-		return fmt.Sprintf("broker %s speaks only TLS on this port", at), "add `tls: {ca: FILE}` to kafka in weir.yaml (`tls: {}` for an authority of the system)"
-	case errors.As(err, &first) && stood:
+	case hangsUp && d.config.SASL != nil && !stood && !errors.As(err, &first):
+		return fmt.Sprintf("broker %s closes the connection during the login of %s with %s", at, d.config.SASL.who(), d.config.SASL.Mechanism), d.config.SASL.hint()
+	case secure && !stood && (errors.As(err, &record) || (hangsUp || late) && look.plain()), secure && !stood && errors.As(err, &first):
+		return fmt.Sprintf("broker %s does not speak TLS on this port", at), hintPlain
+	case strings.Contains(err.Error(), "tls alert record"), !secure && (hangsUp || late) && look.tls():
+		return fmt.Sprintf("broker %s speaks only TLS on this port", at), hintTLS
+	case hangsUp && d.config.SASL == nil:
 		return fmt.Sprintf("broker %s closes the connection at the first request", at), "it may want a login (kafka.sasl in weir.yaml)"
-	case errors.As(err, &first), d.user == "" && errors.Is(err, syscall.ECONNRESET):
-		return fmt.Sprintf("broker %s closes the connection at the first request", at), "it may want TLS (kafka.tls in weir.yaml) or a login (kafka.sasl)"
-	case d.user != "" && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
-		return fmt.Sprintf("broker %s closes the connection during the login of user %s with %s", at, d.user, d.mechanism), "check user, password and mechanism of kafka.sasl in weir.yaml"
-	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+	case hangsUp:
+		return fmt.Sprintf("broker %s closes the connection at the first request", at), "is it a Kafka broker? Check kafka.brokers and kafka.sasl in weir.yaml"
+	case late:
 		hint = "is it a Kafka broker, is it overloaded, does a firewall drop the packets?"
-		if d.tls {
+		if secure {
 			hint = "does it speak TLS on this port, as kafka.tls in weir.yaml has it? Is it overloaded, does a firewall drop the packets?"
 		}
 		return fmt.Sprintf("no broker answers on %s (no reply in time)", at), hint
 	}
 	return fmt.Sprintf("no broker answers on %s (%s)", at, reason(err)),
 		"start it, or correct kafka.brokers in weir.yaml (or --brokers); `embedded` is the broker inside weir"
+}
+
+// loginWords says what a broker has against a login.
+func (d *dialer) loginWords(at string, err error, look prober) (said, hint string, ok bool) {
+	s := d.config.SASL
+	if s == nil {
+		return "", "", false
+	}
+	switch {
+	case errors.Is(err, kerr.IllegalSaslState):
+		return fmt.Sprintf("broker %s takes no login on this port", at), "take the port of its SASL listener, or remove kafka.sasl from weir.yaml", true
+	case errors.Is(err, kerr.SaslAuthenticationFailed), s.Mechanism == oauthBearer && strings.Contains(err.Error(), "unexpected data in oauth response"):
+		return fmt.Sprintf("broker %s refuses the login of %s with %s", at, s.who(), s.Mechanism), s.hint(), true
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		hint = "kafka.sasl.mechanism in weir.yaml: " + strings.Join(mechanismNames[:4], ", ") + " or " + mskIAM
+		if offers := look.mechanisms(d.config); len(offers) > 0 {
+			hint = "it offers " + strings.Join(offers, ", ") + ": name one of them as kafka.sasl.mechanism in weir.yaml"
+		}
+		return fmt.Sprintf("broker %s does not offer logins with %s", at, s.Mechanism), hint, true
+	}
+	return "", "", false
 }
 
 // reason is the innermost cause: the rest repeats the address.

@@ -2,19 +2,10 @@ package kafka
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,30 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"weir/internal/cli"
+	"weir/internal/fake"
 )
-
-// authority makes a certificate for names, and the file with the authority that signed it.
-func authority(t *testing.T, ip net.IP, names ...string) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "weir test"}, DNSNames: names, IPAddresses: []net.IP{ip},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
 
 func broker(t *testing.T, opts ...kfake.Opt) string {
 	t.Helper()
@@ -84,10 +53,15 @@ func listener(t *testing.T, answer func(net.Conn)) string {
 const password = "tr0ub4dor"
 
 func TestPingSaysWhatIsWrong(t *testing.T) {
-	cert, ca := authority(t, net.IPv4(127, 0, 0, 1))
-	other, otherCA := authority(t, net.IPv4(10, 0, 0, 1), "kafka.example")
-	_, wrongCA := authority(t, net.IPv4(127, 0, 0, 1))
+	authority, wrong := fake.NewAuthority(t), fake.NewAuthority(t)
+	cert, ca := authority.Local(t).TLS, authority.File
+	other := authority.Issue(t, time.Now().Add(time.Hour), "10.0.0.1", "kafka.example").TLS
+	expired := authority.Issue(t, time.Date(2026, 1, 31, 12, 30, 0, 0, time.UTC), "127.0.0.1").TLS
+	early := authority.Issue(t, time.Now().Add(100*time.Hour), "127.0.0.1").TLS
+	ours, gone := authority.Local(t), authority.Issue(t, time.Now().Add(-time.Hour))
+	theirs := wrong.Local(t)
 	overTLS := func(c tls.Certificate) kfake.Opt { return kfake.TLS(&tls.Config{Certificates: []tls.Certificate{c}}) }
+	mutual := kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority.Pool()})
 	login := func(mechanism, user string) *SASL {
 		return &SASL{Mechanism: mechanism, User: user, Password: password}
 	}
@@ -111,22 +85,33 @@ func TestPingSaysWhatIsWrong(t *testing.T) {
 		{"TLS", broker(t, overTLS(cert)), nil, &TLS{CA: ca}, "", ""},
 		{"TLS is asked of a broker that hangs up", listener(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)); c.Close() }), nil, &TLS{CA: ca}, "broker BROKER does not speak TLS on this port", "remove kafka.tls"},
 		{"TLS is asked of a server that says something else", listener(t, func(c net.Conn) { fmt.Fprint(c, "hello there") }), nil, &TLS{CA: ca}, "broker BROKER does not speak TLS on this port", "remove kafka.tls"},
-		{"TLS is asked of a broker that stays silent", broker(t), nil, &TLS{CA: ca}, "no broker answers on BROKER (no reply in time)", "does it speak TLS"},
-		{"a TLS broker is asked without", broker(t, overTLS(cert)), nil, nil, "broker BROKER closes the connection at the first request", "kafka.tls"},
+		{"TLS is asked of a broker that stays silent", broker(t), nil, &TLS{CA: ca}, "broker BROKER does not speak TLS on this port", "remove kafka.tls"},
+		{"TLS is asked of a server that stays silent and is no broker", listener(t, func(net.Conn) {}), nil, &TLS{CA: ca}, "no broker answers on BROKER (no reply in time)", "does it speak TLS"},
+		{"a TLS broker is asked without", broker(t, overTLS(cert)), nil, nil, "broker BROKER speaks only TLS on this port", "tls:"},
+		{"a TLS broker that wants certificates is asked without", broker(t, mutual), nil, nil, "broker BROKER speaks only TLS on this port", "tls:"},
 		{"a TLS broker that says so is asked without", listener(t, func(c net.Conn) { fmt.Fprint(c, "\x15\x03\x03\x00\x02\x02\x46") }), nil, nil, "broker BROKER speaks only TLS on this port", "tls:"},
-		{"the authority is another", broker(t, overTLS(cert)), nil, &TLS{CA: wrongCA}, "broker BROKER: its certificate is signed by an authority that is not trusted here", "ca: FILE"},
+		{"the authority is another", broker(t, overTLS(cert)), nil, &TLS{CA: wrong.File}, "broker BROKER: its certificate is signed by an authority that is not trusted here", "ca: FILE"},
 		{"the authority is none of the system's", broker(t, overTLS(cert)), nil, &TLS{}, "broker BROKER: its certificate is signed by an authority that is not trusted here", "ca: FILE"},
-		{"the certificate is for another host", broker(t, overTLS(other)), nil, &TLS{CA: otherCA}, "broker BROKER: x509: certificate is valid for 10.0.0.1, not 127.0.0.1", "name"},
+		{"the certificate is for another host", broker(t, overTLS(other)), nil, &TLS{CA: ca}, "broker BROKER: x509: certificate is valid for 10.0.0.1, not 127.0.0.1", "server_name"},
+		{"the certificate is for another name that is given", broker(t, overTLS(other)), nil, &TLS{CA: ca, ServerName: "kafka.example"}, "", ""},
+		{"the certificate has expired", broker(t, overTLS(expired)), nil, &TLS{CA: ca}, "broker BROKER: its certificate expired on 2026-01-31 12:30 UTC", "new certificate"},
+		{"the certificate is not valid yet", broker(t, overTLS(early)), nil, &TLS{CA: ca}, "broker BROKER: its certificate is not valid before", "clock"},
+
+		{"mTLS", broker(t, mutual), nil, &TLS{CA: ca, Cert: ours.Cert, Key: ours.Key}, "", ""},
+		{"mTLS without a certificate", broker(t, mutual), nil, &TLS{CA: ca}, "broker BROKER: it wants to see a certificate of ours (mTLS)", "cert: FILE"},
+		{"mTLS with another authority's certificate", broker(t, mutual), nil, &TLS{CA: ca, Cert: theirs.Cert, Key: theirs.Key}, "broker BROKER: it refuses our certificate (", "kafka.tls.cert"},
+		{"mTLS with an expired certificate", broker(t, mutual), nil, &TLS{CA: ca, Cert: gone.Cert, Key: gone.Key}, "broker BROKER: it ", "kafka.tls.cert"},
 
 		{"login with PLAIN", broker(t, withLogin...), login("PLAIN", "ann"), nil, "", ""},
 		{"login with SCRAM", broker(t, withLogin...), login("SCRAM-SHA-512", "ann"), nil, "", ""},
 		{"login over TLS", broker(t, append(withLogin, overTLS(cert))...), login("SCRAM-SHA-512", "ann"), &TLS{CA: ca}, "", ""},
 		{"a wrong user with PLAIN", broker(t, withLogin...), login("PLAIN", "bob"), nil, "broker BROKER closes the connection during the login of user bob with PLAIN", "password"},
 		{"a wrong user with SCRAM", broker(t, withLogin...), login("SCRAM-SHA-512", "bob"), nil, "broker BROKER closes the connection during the login of user bob with SCRAM-SHA-512", "password"},
-		{"a mechanism that it lacks", broker(t, withLogin...), login("SCRAM-SHA-256", "ann"), nil, "SCRAM-SHA-256", "mechanism"},
+		{"a mechanism that it lacks", broker(t, withLogin...), &SASL{Mechanism: "OAUTHBEARER", Token: password}, nil, "broker BROKER does not offer logins with OAUTHBEARER", "it offers PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"},
+		{"a mechanism that it lacks over TLS", broker(t, append(withLogin, overTLS(cert))...), &SASL{Mechanism: "OAUTHBEARER", Token: password}, &TLS{CA: ca}, "broker BROKER does not offer logins with OAUTHBEARER", "it offers PLAIN"},
 		{"no login where one is wanted", broker(t, withLogin...), nil, nil, "broker BROKER closes the connection at the first request", "kafka.sasl"},
 		{"no login where one is wanted over TLS", broker(t, append(withLogin, overTLS(cert))...), nil, &TLS{CA: ca}, "broker BROKER closes the connection at the first request", "kafka.sasl"},
-		{"login without TLS where TLS is wanted", broker(t, append(withLogin, overTLS(cert))...), login("PLAIN", "ann"), nil, "broker BROKER closes the connection at the first request", "kafka.tls"},
+		{"login without TLS where TLS is wanted", broker(t, append(withLogin, overTLS(cert))...), login("PLAIN", "ann"), nil, "broker BROKER speaks only TLS on this port", "tls:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +172,7 @@ func TestWhatKafkaSaysToALogin(t *testing.T) {
 		kerr.UnsupportedSaslMechanism: "broker a:1 does not offer logins with PLAIN",
 		kerr.IllegalSaslState:         "broker a:1 takes no login on this port",
 	} {
-		if e := d.explain([]string{"a:1"}, fmt.Errorf("connect: %w", err), false); e.Error() != want {
+		if e := d.explain(t.Context(), []string{"a:1"}, fmt.Errorf("connect: %w", err), false); e.Error() != want {
 			t.Errorf("got %v, want %s", e, want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -23,7 +24,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"weir/internal/avro"
+	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/tlsfile"
 )
 
 // What a caller decides by.
@@ -36,9 +39,11 @@ var (
 
 // Config is the `registry` block of weir.yaml.
 type Config struct {
-	URL      string        `yaml:"url" jsonschema:"required,description=the word embedded or http(s)://host:port/path"`
-	User     string        `yaml:"user,omitempty"`
-	Password config.Secret `yaml:"password,omitempty" jsonschema:"description=a reference such as ${env:REGISTRY_PASSWORD}"`
+	URL      string          `yaml:"url" jsonschema:"required,description=the word embedded or http(s)://host:port/path"`
+	User     string          `yaml:"user,omitempty" jsonschema:"description=basic authentication"`
+	Password config.Secret   `yaml:"password,omitempty" jsonschema:"description=a reference such as ${env:REGISTRY_PASSWORD}"`
+	Token    config.Secret   `yaml:"token,omitempty" jsonschema:"description=bearer token in place of user and password: a reference such as ${env:REGISTRY_TOKEN}"`
+	TLS      *tlsfile.Config `yaml:"tls,omitempty" jsonschema:"description=authority to trust and certificate to show (mTLS); default: the system's authorities"`
 }
 
 // Embedded reports that the registry inside weir is meant.
@@ -49,14 +54,25 @@ func (c Config) Validate() []config.Invalid {
 	if c.Embedded() {
 		return nil
 	}
+	var bad []config.Invalid
+	say := func(path, message string) { bad = append(bad, config.Invalid{Path: path, Message: message}) }
 	u, err := url.Parse(c.URL)
 	switch {
+	case strings.HasPrefix(c.URL, "${"): // a reference that is not expanded here
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return []config.Invalid{{Path: "url", Message: "expected the word embedded or an address such as https://registry:8081"}}
+		say("url", "expected the word embedded or an address such as https://registry:8081")
 	case u.User != nil:
-		return []config.Invalid{{Path: "url", Message: "expected no user and password in the address: use the keys user and password"}}
+		say("url", "expected no user and password in the address: use the keys user and password")
+	case c.TLS != nil && u.Scheme == "http":
+		say("tls", "expected an address with https:// beside it")
 	}
-	return nil
+	switch {
+	case c.Token != "" && c.User != "":
+		say("token", "expected either a token or user and password")
+	case c.Password != "" && c.User == "":
+		say("password", "expected `user` beside it")
+	}
+	return bad
 }
 
 // Client asks one registry. It is safe for concurrent use.
@@ -81,8 +97,21 @@ func newClient(c Config, patience time.Duration) (*Client, error) {
 	for _, bad := range c.Validate() { // again, since an address may come from elsewhere than weir.yaml; it is not repeated
 		return nil, fmt.Errorf("registry.%s: %s", bad.Path, bad.Message)
 	}
-	opts := []sr.ClientOpt{sr.URLs(c.URL), sr.UserAgent("weir"), sr.HTTPClient(&http.Client{Timeout: patience})}
-	if c.User != "" {
+	web := &http.Client{Timeout: patience}
+	if c.TLS != nil {
+		t, err := c.TLS.Client("registry.tls")
+		if err != nil {
+			return nil, cli.Usage(err, "")
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = t
+		web.Transport = transport
+	}
+	opts := []sr.ClientOpt{sr.URLs(c.URL), sr.UserAgent("weir"), sr.HTTPClient(web)}
+	switch {
+	case c.Token != "":
+		opts = append(opts, sr.BearerToken(c.Token.Reveal()))
+	case c.User != "":
 		opts = append(opts, sr.BasicAuth(c.User, c.Password.Reveal()))
 	}
 	cl, err := sr.NewClient(opts...)
@@ -190,19 +219,40 @@ func (c *Client) explain(what string, err, notFound error) error {
 		if errors.As(err, &u) {
 			err = u.Err // without the address, which might carry more than a place
 		}
+		if said, hint := connectionWords(c.url, err); said != "" {
+			return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, &cli.Error{Err: errors.New(said), Hint: hint})
+		}
 		return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, err)
 	}
 	switch {
+	case re.StatusCode == http.StatusBadRequest && strings.Contains(re.Error(), "HTTP request to an HTTPS server"):
+		return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, &cli.Error{Err: errors.New("it speaks only TLS on this port"), Hint: hintHTTPS})
 	case re.StatusCode == http.StatusNotFound && re.ErrorCode/100 == http.StatusNotFound:
 		return fmt.Errorf("%s: %w", what, notFound)
 	case re.StatusCode == http.StatusUnauthorized || re.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%s: %w (%s): it refused the login (HTTP %d); check registry.user and registry.password", what, ErrUnavailable, c.url, re.StatusCode)
+		return fmt.Errorf("%s: %w (%s): it refused the login (HTTP %d); check user and password, or token, of registry in weir.yaml", what, ErrUnavailable, c.url, re.StatusCode)
 	case re.StatusCode == http.StatusNotFound: // no registry's 404: another server, or a path that is missing
 		return fmt.Errorf("%s: %w (%s): HTTP 404 without an error code; is the path right? Apicurio's ends in /apis/ccompat/v7", what, ErrUnavailable, c.url)
 	case re.StatusCode >= 500 || re.StatusCode == http.StatusTooManyRequests || re.StatusCode == http.StatusRequestTimeout:
 		return fmt.Errorf("%s: %w (%s): HTTP %d: %s", what, ErrUnavailable, c.url, re.StatusCode, firstLine(re.Message))
 	}
 	return fmt.Errorf("%s: the registry answers HTTP %d: %s", what, re.StatusCode, firstLine(re.Error()))
+}
+
+const hintHTTPS = "write https:// in registry.url of weir.yaml (and `registry: {tls: {ca: FILE}}` for an authority of your own)"
+
+// connectionWords says what is wrong with the way to the registry, where that is clear.
+func connectionWords(address string, err error) (said, hint string) {
+	if said, hint := tlsfile.Words("registry.tls", err); said != "" {
+		return said, hint
+	}
+	switch {
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "it does not speak TLS on this port", "write http:// in registry.url of weir.yaml, or take the port of its TLS listener"
+	case strings.HasPrefix(address, "http:") && errors.Is(err, io.EOF):
+		return "it closes the connection at the first request", "if it speaks TLS: " + hintHTTPS
+	}
+	return "", ""
 }
 
 // javaClass is what Apicurio begins its messages with: io.apicurio.registry.rules.RuleViolationException:
