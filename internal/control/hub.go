@@ -156,6 +156,13 @@ func clone(s *Snapshot) *Snapshot {
 		l.Stages = slices.Clone(l.Stages)
 		l.History = slices.Clone(l.History)
 		l.Limits = slices.Clone(l.Limits)
+		l.Plan, l.Changes = slices.Clone(l.Plan), slices.Clone(l.Changes)
+		l.Partitions, l.Sizes, l.Spectrum = slices.Clone(l.Partitions), slices.Clone(l.Sizes), slices.Clone(l.Spectrum)
+		l.Causes, l.Faults = slices.Clone(l.Causes), slices.Clone(l.Faults)
+		if l.Read != nil {
+			r := *l.Read
+			l.Read = &r
+		}
 		l.ErrorsByCause = maps.Clone(l.ErrorsByCause)
 		c.Load = &l
 	}

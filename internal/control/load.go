@@ -47,6 +47,15 @@ type Load struct {
 	Changes     []Change `json:"changes,omitempty"` // what was done by hand, and marks
 	Dropped     int64    `json:"dropped,omitempty"` // due, but not sent: the window was full
 	Plan        []Point  `json:"plan,omitempty"`    // the profile's whole curve: T and Target
+	Resumed     int      `json:"resumed,omitempty"` // how often the run was taken up again after its generator had died
+
+	Read       *Read           `json:"read,omitempty"` // what a consumer of its own reads back; nil: the profile wants none
+	Self       Generator       `json:"self"`
+	Partitions []PartitionSent `json:"partitions,omitempty"`
+	Sizes      []SizeBar       `json:"sizes,omitempty"`    // of the values sent
+	Spectrum   []Percentile    `json:"spectrum,omitempty"` // of the whole run
+	Causes     []Cause         `json:"causes,omitempty"`   // of errors, the most frequent first
+	Faults     []Fault         `json:"faults,omitempty"`   // sent on purpose
 
 	History []Point `json:"history,omitempty"` // the whole run, thinned to some hundreds of points, the oldest first
 	Limits  []Limit `json:"limits,omitempty"`
@@ -86,6 +95,67 @@ type Point struct {
 	Target float64 `json:"target"`
 	Rate   float64 `json:"rate"`
 	P99    float64 `json:"p99"` // response, ms
+
+	P50     float64 `json:"p50,omitempty"`
+	P999    float64 `json:"p999,omitempty"`
+	Service float64 `json:"service,omitempty"` // p99, ms
+	Lag     float64 `json:"lag,omitempty"`     // ms behind the schedule, the worst send
+	Read    float64 `json:"read,omitempty"`    // messages/s that came back from the topic
+}
+
+// Read is what the run's own consumer has read back from the topics, committed messages only.
+type Read struct {
+	Messages int64     `json:"messages"`
+	Behind   int64     `json:"behind"` // acknowledged, not read yet
+	Doubled  int64     `json:"doubled"`
+	Latency  Quantiles `json:"latency_ms"` // from the intended send to the consumer
+	Error    string    `json:"error,omitempty"`
+}
+
+// Generator is how the program that makes the load does: what it says of others is true only while it is well.
+type Generator struct {
+	Cores       int     `json:"cores"`           // that it may use
+	GCPauses    int64   `json:"gc_pauses"`       // since the schedule began
+	GCPauseP99  float64 `json:"gc_pause_p99_ms"` // ms
+	GCPauseMax  float64 `json:"gc_pause_max_ms"`
+	WindowFullS float64 `json:"window_full_s"`     // seconds in which no message could be sent because too many were on their way
+	Clock       float64 `json:"clock_ms"`          // of the broker against ours; positive: the broker's is ahead
+	ClockError  float64 `json:"clock_error_ms"`    // of that: half of the round trip; 0: not measured
+	Invalid     string  `json:"invalid,omitempty"` // why the run is worth nothing as it stands
+}
+
+// A PartitionSent is what a partition has acknowledged.
+type PartitionSent struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Messages  int64  `json:"messages"`
+}
+
+// A SizeBar counts values of at most Bytes, and more than the bar before.
+type SizeBar struct {
+	Bytes int64 `json:"bytes"`
+	Count int64 `json:"count"`
+}
+
+// A Percentile of the response and service times, ms.
+type Percentile struct {
+	P        float64 `json:"p"` // 99.9
+	Response float64 `json:"response"`
+	Service  float64 `json:"service"`
+}
+
+// A Cause of errors; First and Last are seconds since the start of the run.
+type Cause struct {
+	Text  string  `json:"text"`
+	Count int64   `json:"count"`
+	First float64 `json:"first_t"`
+	Last  float64 `json:"last_t"`
+}
+
+// A Fault is a kind of message that is wrong on purpose.
+type Fault struct {
+	Kind  string `json:"kind"`
+	Count int64  `json:"count"`
 }
 
 // A Change is what was done to the run by hand, or a mark.
