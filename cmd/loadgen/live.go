@@ -24,12 +24,21 @@ import (
 
 // steerable serves a run's own control API, so that it can be watched and changed while it runs.
 func steerable(ctx context.Context, app *cli.App, pr *project.Project, run string) (live *load.Live, tell func(load.Progress), end func()) {
+	live, tell, end, err := owned(ctx, app, pr, run)
+	if err != nil {
+		app.Log.Warn("the run cannot be changed by hand", "run", run, "error", err)
+		return load.NewLive(), func(load.Progress) {}, func() {}
+	}
+	return live, tell, end
+}
+
+// owned is steerable where the run must be this process's alone.
+func owned(ctx context.Context, app *cli.App, pr *project.Project, run string) (live *load.Live, tell func(load.Progress), end func(), err error) {
 	live, hub := load.NewLive(), control.NewHub("loadgen", pr.Home)
 	path := show.LoadSocket(pr.Home, run)
 	srv, err := start(ctx, path, hub, show.Steering(live))
 	if err != nil {
-		app.Log.Warn("the run cannot be changed by hand", "run", run, "error", err)
-		return live, func(load.Progress) {}, func() {}
+		return nil, nil, nil, err
 	}
 	tell = func(p load.Progress) {
 		l := show.Load(p)
@@ -39,7 +48,7 @@ func steerable(ctx context.Context, app *cli.App, pr *project.Project, run strin
 		if err := errors.Join(srv.Close(), os.Remove(path+".lock")); err != nil {
 			app.Log.Warn("control API", "error", err)
 		}
-	}
+	}, nil
 }
 
 func start(ctx context.Context, path string, hub *control.Hub, verbs map[string]control.Verb) (*control.Server, error) {

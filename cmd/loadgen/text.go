@@ -69,6 +69,9 @@ func summaryText(s load.Summary) string {
 	for _, h := range s.Hooks {
 		line("hook", "%s ran %d times, failed %d", h.Name, h.Ran, h.Failed)
 	}
+	if s.Resumed > 0 {
+		line("resumed", "%d times after its generator had died: figures of time are those of the last part", s.Resumed)
+	}
 	if s.Interactive {
 		line("by hand", "this run was changed while it ran: it can be no baseline")
 	}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,14 +40,17 @@ type sender struct {
 	id   int
 	lane int           // among the senders of this process; without other processes: its id
 	next atomic.Uint64 // seqs below have been handed to the client
+	// position is that of the next message on the curve, as bits of a float64: the manifest is written beside.
+	position atomic.Uint64
 	// limit is the reservation: seqs from here on must not be sent before the manifest says that they may.
 	limit   atomic.Uint64
 	granted chan struct{} // the limit has grown
 
-	w     *content.MixWriter
-	at    arrivals // of the next message
-	sent  int      // bytes of the last message
-	stage int32    // of the next message
+	w       *content.MixWriter
+	counted uint64   // seqs below are in the tallies of the generator that died
+	at      arrivals // of the next message
+	sent    int      // bytes of the last message
+	stage   int32    // of the next message
 	// dues are when the last messages were due: a duplicate carries the time of the message whose bytes it has.
 	dues [256]struct {
 		n  uint64
@@ -101,6 +105,7 @@ type session struct {
 	hard      context.Context // ends when even sent messages are given up
 	abort     context.CancelFunc
 	needMan   chan struct{} // wakes the writer of the manifest
+	resumed   bool          // its generator has died before: the first message is not behind the warm-up
 	bytes     atomic.Int64  // of values, for the bound
 }
 
@@ -139,7 +144,9 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	size := len(m.Value)
 	s.sent = size
 	s.bytes.Add(int64(size))
-	s.next.Store(p.seq + 1)
+	if p.seq >= s.next.Load() { // a hole that is filled is behind
+		s.next.Store(p.seq + 1)
+	}
 	s.client.Produce(s.hard, &p.rec, s.outcome)
 	// The parcel belongs to the client now.
 	after := s.pace.now()
@@ -153,11 +160,13 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		s.stages[s.stage].add(due, after)
 	}
 	record(s.size, int64(size))
-	t := &s.streams[m.Stream]
-	t.messages++
-	t.bytes += int64(size)
-	if fault != content.Healthy {
-		t.faults[fault]++
+	if p := n / s.shards; p >= s.counted {
+		t := &s.streams[m.Stream]
+		t.messages++
+		t.bytes += int64(size)
+		if fault != content.Healthy {
+			t.faults[fault]++
+		}
 	}
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
@@ -226,9 +235,15 @@ func (s *sender) do(ctx context.Context) {
 		}
 		s.stage = stageAt(s.told, onCurve)
 		now = s.send(n, due, now, onCurve >= s.warmup, -1)
-		s.at.next(s.sent)
+		s.moved(s.sent)
 		n += s.shards
 	}
+}
+
+// moved goes on to the next message's place on the curve, behind one of so many bytes.
+func (s *sender) moved(size int) {
+	s.at.next(size)
+	s.position.Store(math.Float64bits(s.at.x))
 }
 
 // failed stops the run for an error that the senders cannot go on with.
@@ -244,7 +259,7 @@ func (s *sender) full() bool { return s.client.BufferedProduceRecords() >= s.win
 
 // skip leaves out a message that is due: the next one has its number.
 func (s *sender) skip() {
-	s.at.next(max(1, s.sent))
+	s.moved(max(1, s.sent))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped++
@@ -259,6 +274,10 @@ func (s *sender) over(ctx context.Context, now time.Duration) bool {
 // first is the sender's first message behind the warm-up, and its place among those of all senders of this process.
 func (s *sender) first() (n, m uint64) {
 	lane := uint64(s.lane)
+	if s.resumed {
+		seq := s.next.Load()
+		return seq*s.shards + uint64(s.id), seq*s.lanes + lane
+	}
 	m = (s.warm+s.lanes-1-lane)/s.lanes*s.lanes + lane
 	return m/s.lanes*s.shards + uint64(s.id), m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -42,6 +43,7 @@ type Summary struct {
 	LingerMS   float64          `json:"linger_ms"`
 	Thresholds []Check          `json:"thresholds,omitempty"`
 	Aborted    int64            `json:"aborted,omitempty"` // acknowledged, in transactions that were aborted on purpose
+	Resumed    int              `json:"resumed,omitempty"` // how often a dead generator's run was taken up again: figures of time are of the last part
 	Dropped    int64            `json:"dropped,omitempty"` // due, but not sent: the window was full
 	// Interactive: somebody changed the run by hand, so it can be no baseline. Changes also holds marks.
 	Interactive bool         `json:"interactive,omitempty"`
@@ -65,6 +67,9 @@ type StreamSummary struct {
 // tallies add up what the senders have sent of each stream.
 func (r *run) tallies() []tally {
 	all := make([]tally, r.mix.Streams())
+	for i, t := range r.before {
+		all[i] = tally{t.messages, t.bytes, maps.Clone(t.faults)}
+	}
 	for _, s := range r.senders {
 		s.mu.Lock()
 		for i, t := range s.streams {
@@ -125,7 +130,7 @@ func (r *run) summary(cause error) Summary {
 	lag, size, blocked, last := r.statistics()
 	s := Summary{
 		Run: r.manifest.Run, Profile: p.Name, Topic: p.topics(), LatencyOf: ofResponse,
-		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders),
+		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders), Resumed: len(r.manifest.Resumptions),
 		CPU: (cpuTime() - r.cpu).Seconds(), BlockedS: blocked.Seconds(),
 		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
 	}
@@ -147,13 +152,13 @@ func (r *run) summary(cause error) Summary {
 	var paused time.Duration
 	_, paused, s.Interactive, s.Changes = r.Live.state(r.pace.now())
 	s.PausedS, s.Dropped = paused.Seconds(), r.dropped()
-	scheduled := s.Sent - s.Warmup
+	scheduled := s.Sent - r.earlier
 	span := last - paused
 	if r.flat {
 		if s.LatencyOf = ofBuffer; p.Rate.Closed != nil {
 			s.LatencyOf = ofClosed
 		}
-		span, scheduled = rec.last, s.Acked-s.Warmup
+		span, scheduled = rec.last, s.Acked-r.earlierOK
 	} else if planned := r.planned() - paused; planned > 0 {
 		s.Target = float64(scheduled+s.Dropped) / planned.Seconds()
 		span = max(span, planned)

@@ -151,7 +151,7 @@ func (r *recorder) settle(o transactionOutcome) {
 			r.shards[h.lane].fail(h.seq)
 			continue
 		case outcomeCommitted:
-			r.reached(h.stream, h.partition, h.offset)
+			r.reached(h.stream, h.partition, h.offset, h.lane, h.seq)
 		case outcomeAborted:
 		}
 		r.shards[h.lane].acked(h.seq)
