@@ -85,7 +85,7 @@ func (o *resumeOptions) run(ctx context.Context, app *cli.App, name string) erro
 	defer closeTable()
 	k := newKeeper(ctx, pr, brokers, p, overrides{}, o.out)
 	sum, err := load.Resume(ctx, load.Options{
-		Home: pr.Home, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
+		Home: pr.Home, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds, Clocks: true,
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	}, m)

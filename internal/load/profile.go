@@ -68,7 +68,7 @@ type Producer struct {
 type Verify struct {
 	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
 	Destination Destination `yaml:"destination,omitempty"`
-	Consumer    later       `yaml:"consumer,omitempty"`
+	Consumer    Consumer    `yaml:"consumer,omitempty"`
 }
 
 // Destination is the table that must hold what was sent.

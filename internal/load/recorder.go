@@ -68,7 +68,7 @@ type recorder struct {
 
 	acked, bytes int64 // bytes of acknowledged values
 	failed       int64
-	causes       map[string]int64
+	causes       map[string]*cause
 	last         time.Duration   // the last outcome, in the schedule's time
 	first        error           // that failed a message
 	partitions   map[place]int64 // messages that were not timed
@@ -87,7 +87,7 @@ type place struct {
 
 func newRecorder(shards, streams int) *recorder {
 	r := &recorder{second: newLatency(), warm: newLatency(), whole: newLatency(), shards: make([]ackSet, shards),
-		causes: map[string]int64{}, partitions: map[place]int64{}, ends: make([][]int64, streams), counts: make([][]int64, streams), tops: make([][]uint64, streams)}
+		causes: map[string]*cause{}, partitions: map[place]int64{}, ends: make([][]int64, streams), counts: make([][]int64, streams), tops: make([][]uint64, streams)}
 	r.setStages(1)
 	return r
 }
@@ -164,11 +164,35 @@ func (r *recorder) fail(p *parcel, now time.Duration, err error) {
 	if r.first == nil {
 		r.first = err
 	}
-	cause := causeOf(err)
-	if _, known := r.causes[cause]; !known && len(r.causes) >= 20 {
-		cause = "other"
+	text := causeOf(err)
+	if r.causes[text] == nil && len(r.causes) >= 20 {
+		text = "other"
 	}
-	r.causes[cause]++
+	c := r.causes[text]
+	if c == nil {
+		c = &cause{first: now}
+		r.causes[text] = c
+	}
+	c.count++
+	c.last = now
+}
+
+// A cause of errors.
+type cause struct {
+	count       int64
+	first, last time.Duration
+}
+
+// byCause counts the errors. The caller holds the recorder.
+func (r *recorder) byCause() map[string]int64 {
+	if len(r.causes) == 0 {
+		return nil
+	}
+	all := map[string]int64{}
+	for text, c := range r.causes {
+		all[text] = c.count
+	}
+	return all
 }
 
 // failure is the first error of the run, nil if there was none.

@@ -115,6 +115,7 @@ func (r *run) restore(ctx context.Context) error {
 		r.rec.failed += int64(a.failed.count())
 		r.rec.acked += int64(a.count()) - int64(a.failed.count())
 	}
+	r.txn.restore(r.warm, r.senders[0].next.Load())
 	for _, t := range r.before {
 		r.bytes.Add(t.bytes)
 		r.rec.bytes += t.bytes
@@ -397,6 +398,18 @@ func (r *run) settledEnds(ctx context.Context, adm *kadm.Client, topic string) (
 		}
 	}
 	return before, nil // others write to it
+}
+
+// restore counts the messages below next that were aborted.
+func (t *transactions) restore(warm, next uint64) {
+	if t == nil {
+		return
+	}
+	for n := uint64(0); warm+n+uint64(t.Messages) <= next; n += uint64(t.Messages) {
+		if t.Aborted(t.seed, n) {
+			t.aborted.Add(int64(t.Messages))
+		}
+	}
 }
 
 // arrived notes a record of the topic, if it is one of the run that the manifest did not know of.

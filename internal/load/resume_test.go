@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func resumedRun() {
 		return err
 	}()
 	fmt.Println("ended", err)
-	time.Sleep(time.Minute) // the parent kills it
+	_, _ = io.Copy(io.Discard, os.Stdin) // the parent kills it
 }
 
 // A generator that is killed twice and resumed sends each message once, in order, whatever it sends: the topic and the manifest
@@ -69,6 +70,7 @@ func TestAKilledRunIsResumed(t *testing.T) {
 			addr := c3.ListenAddrs()[0]
 			var deaf atomic.Bool         // what goes to partition 0 is lost
 			var lost, after atomic.Int64 // requests that were, and those that were not since the first
+			enough := make(chan struct{}, 1)
 			c3.ControlKey(0, func(req kmsg.Request) (kmsg.Response, error, bool) {
 				c3.KeepControl()
 				if !deaf.Load() {
@@ -81,7 +83,9 @@ func TestAKilledRunIsResumed(t *testing.T) {
 					}
 				}
 				if lost.Load() > 0 {
-					after.Add(1)
+					if after.Add(1) == 5 {
+						enough <- struct{}{}
+					}
 				}
 				return nil, nil, false
 			})
@@ -98,8 +102,11 @@ func TestAKilledRunIsResumed(t *testing.T) {
 					lost.Store(0)
 					after.Store(0)
 					deaf.Store(c.deaf)
-					for limit := time.Now().Add(20 * time.Second); c.deaf && after.Load() < 5 && time.Now().Before(limit); {
-						time.Sleep(10 * time.Millisecond) // real time, as the child's
+					if c.deaf {
+						select {
+						case <-enough:
+						case <-time.After(20 * time.Second):
+						}
 					}
 					_ = cmd.Process.Kill()
 					_, _ = cmd.Process.Wait()

@@ -42,6 +42,8 @@ type Options struct {
 	Shard ShardOf
 	// Live changes the run while it runs; nil: nobody does.
 	Live *Live
+	// Clocks compares the broker's clock with ours, by some records in a topic of its own.
+	Clocks bool
 
 	nap  func(time.Duration) // tests with virtual time
 	from *Manifest           // of the run that is taken up again
@@ -91,6 +93,13 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	if o.Clocks {
+		r.compareClocks(ctx)
+	}
+	if r.reader, err = r.startReader(ctx); err != nil {
+		return Summary{}, err
+	}
+	defer r.reader.close()
 	return r.do(ctx)
 }
 
@@ -154,6 +163,12 @@ type run struct {
 	before     []tally       // of the streams, of a run that is taken up again, when its generator died
 	began      time.Time     // of the schedule, wall clock
 	progress   progress
+	clock      *Clock         // nil: not compared
+	clockWhy   string         // it could not be
+	pauses     *pauses        // since the schedule began
+	reader     *reader        // nil: nothing is read back
+	readBack   *ReadBack      // at the end
+	ended      time.Duration  // when all was settled
 	helpers    sync.WaitGroup // goroutines beside the senders
 	hookLock   sync.Mutex
 	hooked     []HookResult
@@ -247,7 +262,8 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 		r.client.Close()
 		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
 	}
-	r.began, r.cpu = r.pace.start, cpuTime()
+	r.began, r.cpu, r.pauses = r.pace.start, cpuTime(), newPauses()
+	r.reader.begin(ctx)
 	r.earlier, r.earlierOK = r.handed(), r.rec.outcomesOK()
 	r.progress.start(r)
 
@@ -289,6 +305,8 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	r.abort()
 	r.client.Close()
 	r.settle()
+	r.ended = r.pace.now()
+	r.readBack = r.reader.end()
 	sideDone()
 	helpers.Wait()
 	return r.finish(ctx, cause)
