@@ -65,6 +65,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	o.Profile.fit(mix)
 	if o.Run.IsZero() {
 		o.Run = ulid.Make()
 	}
