@@ -146,6 +146,7 @@ func clone(s *Snapshot) *Snapshot {
 	c.Attention = slices.Clone(s.Attention)
 	c.Reports = slices.Clone(s.Reports)
 	c.Verbs = slices.Clone(s.Verbs)
+	c.Launches = slices.Clone(s.Launches)
 	c.Streams = slices.Clone(s.Streams)
 	for i := range c.Streams {
 		c.Streams[i].Partitions = slices.Clone(c.Streams[i].Partitions)

@@ -77,6 +77,12 @@ func Parse(text string) (*Node, error) {
 	return n, nil
 }
 
+// Fixed reports that it can only be changed in the text itself: an anchor, an alias, a tag, a text over several lines.
+func (n *Node) Fixed() bool { return n.fixed }
+
+// Empty reports that it is a key without a value.
+func (n *Node) Empty() bool { return n.null && n.start == n.end }
+
 // Find is the node at a path; nil if there is none.
 func (n *Node) Find(path string) *Node {
 	if n.Path == path {
