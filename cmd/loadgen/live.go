@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/desk"
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/show"
@@ -92,10 +93,16 @@ Where there is no terminal it prints plain lines.
 				return err
 			}
 			defer client.Close()
-			if app.Interactive() {
-				return tui.Run(c.Context(), client, app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+			if !app.Interactive() {
+				return plain.Follow(c.Context(), client, app.Stdout, time.Second)
 			}
-			return plain.Follow(c.Context(), client, app.Stdout, time.Second)
+			d := desk.New(pr)
+			own, end, err := show.Own(c.Context(), "loadgen", pr.Home, d.Verbs(), d.Watch)
+			if err != nil {
+				return fmt.Errorf("control API: %w", err)
+			}
+			err = tui.Run(c.Context(), control.Either(client, own), app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+			return errors.Join(err, end())
 		},
 	}
 }

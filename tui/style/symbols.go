@@ -5,6 +5,7 @@ type Symbols struct {
 	Good, Bad, Warn, Late, Run, Pause, Todo, Wait string
 	Up, Down, Flat, Arrow, Enter, Space, Cursor   string
 	Dot, Ellipsis, AtMost, More                   string
+	Unsaved, Open, Folded                         string
 	// Box: corners top left, top right, bottom left, bottom right; horizontal, vertical.
 	TL, TR, BL, BR, H, V string
 	// Axis of a chart: the tick at a label, the corner, the tick below.
@@ -16,7 +17,7 @@ type Symbols struct {
 var unicodeSymbols = Symbols{
 	Good: "✔", Bad: "✖", Warn: "!", Late: "◷", Run: "▶", Pause: "‖", Todo: "◌", Wait: "◌",
 	Up: "↑", Down: "↓", Flat: "→", Arrow: "→", Enter: "⏎", Space: "␣", Cursor: "▸",
-	Dot: "·", Ellipsis: "…", AtMost: "≤", More: "↓",
+	Dot: "·", Ellipsis: "…", AtMost: "≤", More: "↓", Unsaved: "●", Open: "▾", Folded: "▸",
 	TL: "┌", TR: "┐", BL: "└", BR: "┘", H: "─", V: "│",
 	Tick: "┤", Corner: "└", Foot: "┬", Target: "─", Ahead: "┄", Full: "█", Empty: "░",
 }
@@ -24,7 +25,7 @@ var unicodeSymbols = Symbols{
 var asciiSymbols = Symbols{
 	Good: "+", Bad: "x", Warn: "!", Late: "@", Run: ">", Pause: "=", Todo: "o", Wait: "o",
 	Up: "^", Down: "v", Flat: "-", Arrow: "->", Enter: "enter", Space: "space", Cursor: ">",
-	Dot: "-", Ellipsis: "~", AtMost: "<=", More: "v",
+	Dot: "-", Ellipsis: "~", AtMost: "<=", More: "v", Unsaved: "*", Open: "-", Folded: "+",
 	TL: "+", TR: "+", BL: "+", BR: "+", H: "-", V: "|",
 	Tick: "+", Corner: "+", Foot: "+", Target: "-", Ahead: ".", Full: "#", Empty: ".",
 }
