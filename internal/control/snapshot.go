@@ -42,6 +42,9 @@ type Snapshot struct {
 	Notify    *Notify     `json:"notify,omitempty"`
 	Proof     *Proof      `json:"proof,omitempty"`
 
+	Comparison *Comparison `json:"comparison,omitempty"`
+	Search     *Search     `json:"search,omitempty"`
+
 	Verbs  []string `json:"verbs,omitempty"`  // what POST /v1/do/{verb} offers; filled by the server
 	Events []Event  `json:"events,omitempty"` // the newest last; filled by the hub
 	Done   bool     `json:"done,omitempty"`   // the program has finished its work; nothing will move any more
