@@ -85,6 +85,8 @@ func (m *model) offered() []screen.Key {
 func (m *model) press(key string) tea.Cmd {
 	m.toast = ""
 	switch {
+	case m.prompt != nil:
+		return m.edit(key)
 	case m.confirm != nil:
 		ask := *m.confirm
 		m.confirm = nil
@@ -151,6 +153,8 @@ func (m *model) want(key string, i screen.Intent) tea.Cmd {
 				}
 			}
 		}
+	case i.Prompt != "":
+		m.prompt = &prompt{Intent: i}
 	case i.Verb != "" && i.Confirm != "":
 		m.confirm = &i
 	case i.Verb != "":
@@ -163,7 +167,11 @@ func (m *model) want(key string, i screen.Intent) tea.Cmd {
 func (m *model) call(i screen.Intent) tea.Cmd {
 	m.say(false, "%s %s", i.Verb, m.theme.Ellipsis)
 	ctx, from := m.ctx, m.from
-	return func() tea.Msg { return verbMsg{i.Verb, from.Do(ctx, i.Verb, i.Args, nil), time.Now()} }
+	return func() tea.Msg {
+		var result any
+		err := from.Do(ctx, i.Verb, i.Args, &result)
+		return verbMsg{i.Verb, result, err, time.Now()}
+	}
 }
 
 // copied is the focused panel as plain text, wide and high enough that nothing is shortened, under a line that says what it is.

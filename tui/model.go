@@ -23,9 +23,10 @@ type (
 	}
 	tickMsg time.Time
 	verbMsg struct {
-		verb string
-		err  error
-		at   time.Time
+		verb   string
+		result any
+		err    error
+		at     time.Time
 	}
 )
 
@@ -56,6 +57,7 @@ type model struct {
 	bad     bool      // the toast is about trouble
 	until   time.Time // the toast's end
 	confirm *screen.Intent
+	prompt  *prompt
 	quit    bool
 }
 
@@ -99,6 +101,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.answered(msg)
 	case tea.KeyPressMsg:
 		cmd = m.press(msg.String())
+	case tea.PasteMsg:
+		m.typed(msg.Content)
 	default:
 		redraw = false
 	}
@@ -183,6 +187,10 @@ func (m *model) answered(a verbMsg) {
 		m.say(true, "%v", a.err)
 		return
 	}
+	if text, ok := a.result.(string); ok && text != "" { // a verb that has more to tell: where a file lies
+		m.say(false, "%s: %s", a.verb, text)
+		return
+	}
 	m.say(false, "%s: done", a.verb)
 }
 
@@ -195,23 +203,35 @@ func (m *model) state() screen.State {
 func (m *model) placed(w, h int) []screen.Placed {
 	sc, st := m.screens[m.active], m.state()
 	all := sc.Place(st, max(w, 80), h)
-	if w < 80 || m.zoom {
+	if m.alone() {
 		return []screen.Placed{{Panel: m.focused(all), W: w, H: h}}
 	}
 	return all
 }
 
-// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size.
+// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size. Alone on the
+// screen, each panel is there.
 func (m *model) focused(all []screen.Placed) int {
 	focus := m.focus[m.active]
+	if m.alone() && focus < len(m.screens[m.active].Panels(m.state())) {
+		return focus
+	}
 	if len(all) > 0 && !slices.ContainsFunc(all, func(p screen.Placed) bool { return p.Panel == focus }) {
 		return all[0].Panel
 	}
 	return focus
 }
 
-// cycle moves the focus among the panels that this size shows.
+// alone says that one panel fills the screen.
+func (m *model) alone() bool { return m.w < 80 || m.zoom }
+
+// cycle moves the focus among the panels that this size shows; where one fills the screen, among all of them.
 func (m *model) cycle(by int) {
+	if m.alone() {
+		n := len(m.screens[m.active].Panels(m.state()))
+		m.focus[m.active] = (m.focus[m.active] + by + n) % n
+		return
+	}
 	all := m.screens[m.active].Place(m.state(), max(m.w, 80), m.h-3)
 	if len(all) == 0 {
 		return

@@ -55,7 +55,7 @@ func step(v, top float64, n int) int {
 	if top <= 0 || v <= 0 {
 		return 1
 	}
-	return min(max(int(math.Ceil(v/top*float64(n))), 1), n)
+	return int(min(max(math.Ceil(v/top*float64(n)), 1), float64(n)))
 }
 
 func ok(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -20,6 +20,8 @@ type State struct {
 	Snap *control.Snapshot
 	Now  time.Time
 	Dead bool // the server is gone: nothing here is true any more
+
+	Window time.Duration // what curves over time show; 0: the whole run
 }
 
 // A Screen draws one subject.
@@ -64,7 +66,9 @@ type Key struct {
 type Intent struct {
 	Verb    string // call it on the server
 	Args    any
-	Confirm string // a question to be answered first
+	Confirm string                // a question to be answered first
+	Prompt  string                // a text to be asked for first
+	Answer  func(text string) any // gives Args from that text
 	Screen  string // go to this screen
 	Job     string // and select this there
 	Unknown bool   // the key means nothing at the moment
