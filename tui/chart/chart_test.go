@@ -93,6 +93,27 @@ func TestNice(t *testing.T) {
 	}
 }
 
+func TestColumns(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		values        []float64
+		width, height int
+		level         style.Level
+		want          string
+	}{
+		{"one column a value", []float64{0, 1, 8, 16}, 4, 2, style.Blocks, "   █| ▁██"},
+		{"wide columns have gaps", []float64{8, 4}, 6, 1, style.Blocks, "██ ▄▄ "},
+		{"a little is seen", []float64{1e9, 1}, 2, 1, style.Blocks, "█▁"},
+		{"in ASCII", []float64{8, 4}, 6, 1, style.ASCII, "@@ == "},
+		{"nothing", nil, 4, 1, style.Blocks, ""},
+		{"odd", []float64{math.NaN(), math.Inf(1), 1}, 3, 1, style.Blocks, "  █"},
+	} {
+		if got := strings.Join(Columns(tc.values, tc.width, tc.height, tc.level), "|"); got != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
 func text(cells []Cell) string {
 	var b strings.Builder
 	for _, k := range cells {

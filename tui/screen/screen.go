@@ -69,9 +69,9 @@ type Intent struct {
 	Confirm string                // a question to be answered first
 	Prompt  string                // a text to be asked for first
 	Answer  func(text string) any // gives Args from that text
-	Screen  string // go to this screen
-	Job     string // and select this there
-	Unknown bool   // the key means nothing at the moment
+	Screen  string                // go to this screen
+	Job     string                // and select this there
+	Unknown bool                  // the key means nothing at the moment
 }
 
 // All screens in the order of their numbers.
