@@ -253,7 +253,7 @@ func TestLeaving(t *testing.T) {
 	if _, cmd := m.Update(key("2")); quits(cmd) {
 		t.Error("looking around after the end leaves")
 	}
-	for _, k := range []string{"enter", "space", "x", "q"} {
+	for _, k := range []string{"enter", "space", "v", "q"} {
 		if _, cmd := m.Update(key(k)); !quits(cmd) {
 			t.Errorf("%s does not leave after the end", k)
 		}

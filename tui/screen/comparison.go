@@ -34,7 +34,7 @@ func drawComparison(c *canvas.Canvas, s State, focused bool) {
 	}
 	in := c.Stale(x.Silent).BoxAged(title, note, focused)
 	_, h := in.Size()
-	comparisonState(in.At(0, 0), x)
+	comparisonState(in.At(0, 0), s, x)
 	if h > 1 {
 		pairStrip(in.At(0, 1), x)
 	}
@@ -64,7 +64,7 @@ func drawComparison(c *canvas.Canvas, s State, focused bool) {
 	}
 }
 
-func comparisonState(p *canvas.Pen, x *control.Comparison) {
+func comparisonState(p *canvas.Pen, s State, x *control.Comparison) {
 	symbol, word, role := mark(p.Theme(), x.State)
 	if x.State == control.Running {
 		word = "running"
@@ -84,7 +84,11 @@ func comparisonState(p *canvas.Pen, x *control.Comparison) {
 		}
 		p.Put(style.Plain, "  ")
 	}
-	p.Put(style.Dim, "for ").Put(style.Plain, figure.Seconds(x.Elapsed))
+	took := x.Elapsed
+	if !x.Over() && !x.Silent && !s.Dead && !x.Started.IsZero() { // between two of its steps it says nothing new
+		took = max(took, s.Now.Sub(x.Started).Seconds())
+	}
+	p.Put(style.Dim, "for ").Put(style.Plain, figure.Seconds(took))
 	if x.Left > 0 && !x.Over() {
 		p.Fit(style.Plain, ", about "+figure.Seconds(x.Left)+" left", 0)
 	}

@@ -61,8 +61,15 @@ func (ld *Load) history(l *control.Load, s State) []control.Point {
 	return append(out, ld.recent...)
 }
 
-// Keys are the verbs of a run; each is there only if the server offers it.
+// Keys are the verbs of a run that goes on; each is there only if the server offers it.
 func (ld *Load) Keys() []Key {
+	export := Key{Press: []string{"x"}, Label: "x", Hint: "x export", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
+	switch ld.state {
+	case "":
+		return nil
+	case control.Done, control.Failed, control.Stopped:
+		return []Key{export}
+	}
 	rate := func(factor float64) func() Intent {
 		return func() Intent { return Intent{Verb: "load.rate", Args: map[string]any{"factor": factor}} }
 	}
@@ -91,7 +98,7 @@ func (ld *Load) Keys() []Key {
 		{Press: []string{"S", "Q"}, Label: "S Q", Help: "abort the run: what is on its way is given up, results are kept", Verb: "load.abort", Do: func() Intent {
 			return Intent{Verb: "load.abort", Confirm: "ABORT the run? What is on its way is given up."}
 		}},
-		{Press: []string{"x"}, Label: "x", Hint: "x export", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: plain("load.export")},
+		export,
 	}
 }
 
