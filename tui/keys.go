@@ -121,6 +121,8 @@ func (m *model) press(p screen.Press) tea.Cmd {
 	m.toast = ""
 	key := p.Name
 	switch {
+	case m.prompt != nil:
+		return m.edit(p)
 	case m.confirm != nil:
 		ask := *m.confirm
 		m.confirm = nil
@@ -226,6 +228,8 @@ func (m *model) want(key string, i screen.Intent) tea.Cmd {
 		}
 		m.say(false, "copied %d lines%s; if nothing arrives, the terminal has OSC 52 switched off", strings.Count(text, "\n"), note)
 		return tea.SetClipboard(text)
+	case i.Prompt != "":
+		m.prompt = &prompt{Intent: i}
 	case i.Verb != "" && i.Confirm != "":
 		m.confirm = &i
 	case i.Verb != "":
@@ -267,7 +271,15 @@ func (m *model) call(i screen.Intent) tea.Cmd {
 		m.say(false, "%s %s", i.Verb, m.theme.Ellipsis)
 	}
 	ctx, from := m.ctx, m.from
-	return func() tea.Msg { return verbMsg{i, from.Do(ctx, i.Verb, i.Args, i.Into), time.Now()} }
+	return func() tea.Msg {
+		var result any
+		into := i.Into
+		if into == nil {
+			into = &result
+		}
+		err := from.Do(ctx, i.Verb, i.Args, into)
+		return verbMsg{i, result, err, time.Now()}
+	}
 }
 
 // copied is the focused panel as plain text, wide and high enough that nothing is shortened, under a line that says what it is.

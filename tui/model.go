@@ -24,9 +24,10 @@ type (
 	}
 	tickMsg time.Time
 	verbMsg struct {
-		asked screen.Intent
-		err   error
-		at    time.Time
+		asked  screen.Intent
+		result any
+		err    error
+		at     time.Time
 	}
 )
 
@@ -61,6 +62,7 @@ type model struct {
 	bad     bool      // the toast is about trouble
 	until   time.Time // the toast's end
 	confirm *screen.Intent
+	prompt  *prompt
 	quit    bool
 }
 
@@ -190,20 +192,24 @@ func (m *model) say(bad bool, format string, args ...any) {
 }
 
 func (m *model) answered(a verbMsg) tea.Cmd {
+	text, more := a.result.(string)
 	switch {
 	case a.err != nil && a.asked.Then == nil:
-		m.say(true, "%v", told(a.err))
-	case a.err == nil && !a.asked.Quiet:
+		m.say(true, "%v", hinted(a.err))
+	case a.err != nil || a.asked.Quiet:
+	case more && text != "": // a verb that has more to tell: where a file lies
+		m.say(false, "%s: %s", a.asked.Verb, text)
+	default:
 		m.say(false, "%s: done", a.asked.Verb)
 	}
 	if a.asked.Then == nil {
 		return nil
 	}
-	return m.want("", a.asked.Then(told(a.err)))
+	return m.want("", a.asked.Then(hinted(a.err)))
 }
 
-// told is an error with what the user can do.
-func told(err error) error {
+// hinted is an error with what the user can do.
+func hinted(err error) error {
 	var e *control.Error
 	if errors.As(err, &e) && e.Hint != "" {
 		return fmt.Errorf("%w (%s)", err, e.Hint)
@@ -220,23 +226,35 @@ func (m *model) state() screen.State {
 func (m *model) placed(w, h int) []screen.Placed {
 	sc, st := m.screens[m.active], m.state()
 	all := sc.Place(st, max(w, 80), h)
-	if w < 80 || m.zoom {
+	if m.alone() {
 		return []screen.Placed{{Panel: m.focused(all), W: w, H: h}}
 	}
 	return all
 }
 
-// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size.
+// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size. Alone on the
+// screen, each panel is there.
 func (m *model) focused(all []screen.Placed) int {
 	focus := m.focus[m.active]
+	if m.alone() && focus < len(m.screens[m.active].Panels(m.state())) {
+		return focus
+	}
 	if len(all) > 0 && !slices.ContainsFunc(all, func(p screen.Placed) bool { return p.Panel == focus }) {
 		return all[0].Panel
 	}
 	return focus
 }
 
-// cycle moves the focus among the panels that this size shows.
+// alone says that one panel fills the screen.
+func (m *model) alone() bool { return m.w < 80 || m.zoom }
+
+// cycle moves the focus among the panels that this size shows; where one fills the screen, among all of them.
 func (m *model) cycle(by int) {
+	if m.alone() {
+		n := len(m.screens[m.active].Panels(m.state()))
+		m.focus[m.active] = (m.focus[m.active] + by + n) % n
+		return
+	}
 	all := m.screens[m.active].Place(m.state(), max(m.w, 80), m.h-3)
 	if len(all) == 0 {
 		return

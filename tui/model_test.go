@@ -195,8 +195,8 @@ func TestVerbs(t *testing.T) {
 	press("n")
 	press("s")
 	press("y")
-	if got := strings.Join(from.called, " "); got != "pause rate stop" {
-		t.Errorf("called %q, want pause rate stop", got)
+	if got := strings.Join(from.called, " "); got != "load.pause load.rate load.stop" {
+		t.Errorf("called %q, want load.pause load.rate load.stop", got)
 	}
 	from.err = errors.New("stop: no run")
 	press("space")
@@ -207,11 +207,11 @@ func TestVerbs(t *testing.T) {
 	s.Load.State = control.Paused
 	feed(m, live(s))
 	press("space")
-	if got := from.called[len(from.called)-1]; got != "resume" {
-		t.Errorf("a paused run got %q, want resume", got)
+	if got := from.called[len(from.called)-1]; got != "load.resume" {
+		t.Errorf("a paused run got %q, want load.resume", got)
 	}
 	s = demo()
-	s.Verbs = []string{"stop"}
+	s.Verbs = []string{"load.stop"}
 	feed(m, live(s))
 	n := len(from.called)
 	press("space")
@@ -253,7 +253,7 @@ func TestLeaving(t *testing.T) {
 	if _, cmd := m.Update(key("2")); quits(cmd) {
 		t.Error("looking around after the end leaves")
 	}
-	for _, k := range []string{"enter", "space", "x", "q"} {
+	for _, k := range []string{"enter", "space", "v", "q"} {
 		if _, cmd := m.Update(key(k)); !quits(cmd) {
 			t.Errorf("%s does not leave after the end", k)
 		}

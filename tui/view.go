@@ -231,6 +231,9 @@ func (m *model) drawNothing(c *canvas.Canvas) {
 func (m *model) keyLine(c *canvas.Canvas) {
 	p := c.At(1, 0)
 	switch {
+	case m.prompt != nil:
+		m.drawPrompt(p, c)
+		return
 	case m.confirm != nil:
 		p.Put(style.Bad, " y/n ").Put(style.Plain, " ").Fit(style.Strong, m.confirm.Confirm+"  y yes, any other key no", 0)
 		return

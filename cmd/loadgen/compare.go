@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/control"
 	"weir/internal/project"
 	"weir/internal/regress"
 	"weir/internal/results"
@@ -35,6 +36,7 @@ type compareOptions struct {
 	fromStore, strict                                            bool
 	store, accepted                                              string
 	last                                                         int
+	shown                                                        *comparing // nil: no runs are made
 }
 
 func newCompare(app *cli.App) *cobra.Command {
@@ -120,12 +122,16 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if err := o.enough(metrics); err != nil {
 		return err
 	}
+	o.shown = showComparison(ctx, app, pr, control.Compare, filepath.Base(b.dir), p.Name, metrics, o.pairs)
+	defer o.shown.close()
+	b.shown = o.shown
 	plan := regress.Plan{
-		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Make: b.make,
+		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Make: o.shown.making(b.make),
 		Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) },
 	}
 	c, err := plan.Do(ctx)
 	if err != nil {
+		o.shown.failed(ctx, err)
 		return err
 	}
 	c.Profile = p.Name
@@ -185,6 +191,7 @@ func (o *compareOptions) tell(app *cli.App, pr *project.Project, dir string, c r
 	for _, e := range accepted.Excuse(&c, time.Now()) {
 		app.Log.Warn("no longer accepted", "what", e)
 	}
+	o.shown.ended(c)
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func TestARunIsChangedByHand(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"quicker"}, `tell: expected pause, resume, faster, slower, rate, next, mark, stop, got "quicker"`},
+		{[]string{"quicker"}, `tell: expected pause, resume, faster, slower, rate, next, mark, stop, abort, got "quicker"`},
 		{[]string{"mark"}, "tell mark: expected a text"},
 		{[]string{"rate"}, "tell rate: expected a rate such as 30k/s, or profile"},
 		{[]string{"slower", "100%"}, `tell slower: expected a share such as 5%, got "100%"`},

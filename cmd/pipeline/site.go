@@ -120,6 +120,7 @@ func (s *site) background(ctx context.Context, verbs map[string]control.Verb) er
 	all := map[string]control.Verb{"cancel": s.cancelVerb}
 	maps.Copy(all, d.Verbs())
 	maps.Copy(all, show.Steered(s.hub, s.project.Home))
+	maps.Copy(all, show.Export(s.hub, s.project.Home))
 	maps.Copy(all, verbs)
 	srv, err := control.Start(ctx, s.project.Socket(), s.hub, all)
 	switch {

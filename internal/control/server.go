@@ -125,6 +125,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/do/{verb}", s.do)
 	mux.HandleFunc("PUT /v1/load", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishLoad) })
 	mux.HandleFunc("PUT /v1/proof", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishProof) })
+	mux.HandleFunc("PUT /v1/comparison", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishComparison) })
+	mux.HandleFunc("PUT /v1/search", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishSearch) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"ok": true, "version": s.hub.Snapshot().Version})
 	})

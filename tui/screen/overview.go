@@ -95,7 +95,7 @@ func (o *Overview) Panels(State) []Panel {
 		ovProof:      proofBanner(),
 		ovAttention:  {Name: "Needs attention", Draw: o.drawAttention, Brief: o.briefAttention},
 		ovThroughput: {Name: "Throughput", Draw: drawThroughput, Brief: briefThroughput},
-		ovLoad:       {Name: "Load", Draw: drawLoadSummary, Brief: briefLoad},
+		ovLoad:       {Name: "Load & capacity", Draw: drawLoadSummary, Brief: briefLoad},
 		ovNotify:     {Name: "Notifications", Draw: drawNotify, Brief: briefNotify},
 		ovJobs:       {Name: "Jobs", Draw: drawJobs, Brief: briefJobs},
 		ovEvents:     eventsPanel(),

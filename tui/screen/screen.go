@@ -23,9 +23,9 @@ type State struct {
 	Snap *control.Snapshot
 	Now  time.Time
 	Dead bool // the server is gone: nothing here is true any more
-	// Window is how far back curves go; 0 is all there is.
-	Window time.Duration
-	Verbs  []string // what can be asked for now
+
+	Window time.Duration // what curves over time show; 0: all there is
+	Verbs  []string      // what can be asked for now
 }
 
 // Offers reports that a verb can be asked for.
@@ -73,10 +73,12 @@ type Key struct {
 type Intent struct {
 	Verb    string // call it on the server
 	Args    any
-	Confirm string // a question to be answered first
-	Screen  string // go to this screen
-	Job     string // and select this there
-	Unknown bool   // the key means nothing at the moment
+	Confirm string                // a question to be answered first
+	Prompt  string                // a text to be asked for first
+	Answer  func(text string) any // gives Args from that text
+	Screen  string                // go to this screen
+	Job     string                // and select this there
+	Unknown bool                  // the key means nothing at the moment
 
 	Say    string // a word for the user
 	Bad    bool   // it is about trouble

@@ -12,6 +12,8 @@ type Symbols struct {
 	Tick, Corner, Foot string
 	Target, Ahead      string // the planned curve, and the part of it that lies ahead
 	Full, Empty        string // of a bar
+	Mark               string // a moment, under a chart
+	A, B               string // runs of the two builds of a comparison
 }
 
 var unicodeSymbols = Symbols{
@@ -20,6 +22,7 @@ var unicodeSymbols = Symbols{
 	Dot: "·", Ellipsis: "…", AtMost: "≤", More: "↓", Unsaved: "●", Open: "▾", Folded: "▸",
 	TL: "┌", TR: "┐", BL: "└", BR: "┘", H: "─", V: "│",
 	Tick: "┤", Corner: "└", Foot: "┬", Target: "─", Ahead: "┄", Full: "█", Empty: "░",
+	Mark: "▲", A: "●", B: "○",
 }
 
 var asciiSymbols = Symbols{
@@ -28,4 +31,5 @@ var asciiSymbols = Symbols{
 	Dot: "-", Ellipsis: "~", AtMost: "<=", More: "v", Unsaved: "*", Open: "-", Folded: "+",
 	TL: "+", TR: "+", BL: "+", BR: "+", H: "-", V: "|",
 	Tick: "+", Corner: "+", Foot: "+", Target: "-", Ahead: ".", Full: "#", Empty: ".",
+	Mark: "^", A: "A", B: "B",
 }

@@ -1,0 +1,289 @@
+package screen
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"weir/internal/control"
+	"weir/tui/canvas"
+	"weir/tui/chart"
+	"weir/tui/figure"
+	"weir/tui/style"
+)
+
+// drawNow is the state of the run in figures; the honest-generator light is the schedule lag.
+func drawNow(c *canvas.Canvas, s State, focused bool) {
+	l := s.Snap.Load
+	if l == nil {
+		noLoad(c, "Now", focused)
+		return
+	}
+	in := c.Stale(l.Silent).BoxAged("Now", loadNote(s, l), focused)
+	w, h := in.Size()
+	wide := w >= 40
+	indent := 10
+	if wide {
+		indent = 14
+	}
+	var lines []func(p *canvas.Pen)
+	add := func(name string, draw func(p *canvas.Pen)) {
+		lines = append(lines, func(p *canvas.Pen) { draw(p.Put(style.Dim, name).To(indent)) })
+	}
+	rate := "rate"
+	if l.Over() {
+		rate = "mean rate"
+	}
+	add(rate, func(p *canvas.Pen) {
+		p.Put(style.Strong, figure.Whole(shownRate(l))).Put(style.Plain, "/s ")
+		rateMark(p, l)
+		if wide && !l.MaxMode {
+			p.Put(style.Dim, "  target ").Fit(style.Plain, figure.Whole(l.TargetRate), 0)
+		}
+		if l.MaxMode {
+			p.Fit(style.Dim, " max", 0)
+		}
+	})
+	add("volume", func(p *canvas.Pen) {
+		p.Put(style.Plain, figure.Bytes(l.BytesPerSec)+"/s")
+	})
+	add("lag p99", func(p *canvas.Pen) {
+		p.Put(style.Plain, figure.Millis(l.LagP99)+" ms ")
+		if late(l) {
+			p.Put(style.Warn, in.Theme.Warn+" late")
+		} else {
+			p.Put(style.Good, in.Theme.Good)
+		}
+		if wide {
+			p.Fit(style.Dim, "  behind its schedule", 0)
+		}
+	})
+	add("in flight", func(p *canvas.Pen) {
+		p.Put(style.Plain, figure.Count(l.InFlight))
+		if wide && l.MaxInFlight > 0 {
+			p.Fit(style.Dim, "  of at most "+figure.Count(l.MaxInFlight), 0)
+		}
+	})
+	add("errors", func(p *canvas.Pen) {
+		p.Put(errorRole(l.Errors), figure.Count(l.Errors))
+		if all := causesOf(l); len(all) > 0 {
+			p.Put(style.Plain, "  ").Fit(style.Warn, fmt.Sprintf("%s %s", all[0].Text, figure.Short(float64(all[0].Count))), 0)
+		}
+	})
+	add("generator", func(p *canvas.Pen) { health(p, l) })
+	if l.Dropped > 0 {
+		add("dropped", func(p *canvas.Pen) {
+			p.Put(style.Warn, figure.Count(l.Dropped)).Fit(style.Dim, "  due, not sent: window full", 0)
+		})
+	}
+	if st := feeds(s); len(st) > 0 {
+		add("table", func(p *canvas.Pen) {
+			p.Put(behindRole(st[0]), figure.Seconds(st[0].BehindSeconds)+" behind").Fit(style.Dim, "  "+st[0].Job, 0)
+		})
+	}
+	if l.Interactive || l.PausedS > 0 {
+		add("by hand", func(p *canvas.Pen) {
+			text := fmt.Sprintf("%d changes", len(l.Changes))
+			if l.PausedS > 0 {
+				text += ", paused " + figure.Seconds(l.PausedS)
+			}
+			p.Fit(style.Warn, text+": no baseline", 0)
+		})
+	}
+	if l.Resumed > 0 {
+		add("resumed", func(p *canvas.Pen) {
+			p.Put(style.Warn, fmt.Sprintf("%dx", l.Resumed)).Fit(style.Dim, "  after its generator had died", 0)
+		})
+	}
+	if q := l.Read; q != nil && q.Latency.Count > 0 {
+		add("read after", func(p *canvas.Pen) {
+			p.Put(style.Plain, "p50 "+figure.Millis(q.Latency.P50)+" p99 "+figure.Millis(q.Latency.P99)+" ms").Fit(style.Dim, "  by its consumer", 0)
+		})
+	}
+	add("size", func(p *canvas.Pen) {
+		p.Fit(style.Plain, "p50 "+figure.Short(l.Size.P50)+" p99 "+figure.Short(l.Size.P99)+" max "+figure.Short(l.Size.Max)+" B", 0)
+	})
+	if l.Topic != "" {
+		add("topic", func(p *canvas.Pen) { p.Fit(style.Plain, l.Topic, 0) })
+	}
+	for y := range min(h, len(lines)) {
+		lines[y](in.At(0, y))
+	}
+}
+
+// shownRate is the rate of now, or the mean of a run that is over.
+func shownRate(l *control.Load) float64 {
+	if l.Over() && l.Elapsed > 0 {
+		return float64(l.Acked) / l.Elapsed
+	}
+	return l.Rate
+}
+
+// late says that the generator itself is behind its plan: then its figures say more about it than about the broker.
+func late(l *control.Load) bool {
+	if l.MaxMode {
+		return false
+	}
+	return l.LagP99 > max(10, 0.2*quantile(l).P99)
+}
+
+// busy is the share of the generator's cores that are in use above which it is no longer trusted.
+const busy = 0.85
+
+func cpuShare(l *control.Load) float64 {
+	if l.Self.Cores <= 0 {
+		return 0
+	}
+	return l.CPU / float64(l.Self.Cores)
+}
+
+// unwell says what is wrong with the generator itself, in a few words; empty: nothing.
+func unwell(l *control.Load) string {
+	switch {
+	case invalid(l) != "":
+		return "INVALID"
+	case cpuShare(l) >= busy:
+		return "CPU " + figure.Percent(cpuShare(l)) + " busy"
+	case late(l):
+		return "behind schedule"
+	case l.Self.GCPauseP99 > 10:
+		return "GC " + figure.Millis(l.Self.GCPauseP99) + " ms"
+	}
+	return ""
+}
+
+func health(p *canvas.Pen, l *control.Load) {
+	cpu := fmt.Sprintf("%.1f", l.CPU)
+	if odd(l.CPU) {
+		cpu = "-"
+	}
+	if n := l.Self.Cores; n > 0 {
+		cpu += fmt.Sprintf(" of %d", n)
+	}
+	cpu += " cores"
+	if why := unwell(l); why != "" {
+		p.Put(style.Warn, themeOf(p).Warn+" "+why)
+		if p.Room() > len(cpu)+2 {
+			p.Put(style.Plain, "  "+cpu)
+		}
+		return
+	}
+	p.Put(style.Plain, cpu).Put(style.Good, " "+themeOf(p).Good)
+}
+
+func odd(v float64) bool { return v != v || v-v != 0 }
+
+func briefNow(p *canvas.Pen, s State) {
+	if l := s.Snap.Load; l != nil {
+		p.Fit(style.Plain, fmt.Sprintf("errors %s in flight %s lag p99 %s ms", figure.Short(float64(l.Errors)), figure.Short(float64(l.InFlight)), figure.Millis(l.LagP99)), 0)
+	}
+}
+
+func briefGenerator(p *canvas.Pen, s State) {
+	if l := s.Snap.Load; l != nil {
+		health(p.Put(style.Dim, "generator "), l)
+	}
+}
+
+// drawGenerator: is the generator itself healthy? A slow generator must be seen at once.
+func drawGenerator(c *canvas.Canvas, s State, focused bool) {
+	l := s.Snap.Load
+	if l == nil {
+		noLoad(c, "Generator", focused)
+		return
+	}
+	in := c.Stale(l.Silent).BoxAged("Generator", loadNote(s, l), focused)
+	w, h := in.Size()
+	y := 0
+	line := func(name string, draw func(p *canvas.Pen)) {
+		if y < h {
+			draw(in.At(0, y).Put(style.Dim, name).To(13))
+			y++
+		}
+	}
+	if why := invalid(l); why != "" {
+		for _, text := range in.Wrap("INVALID: "+why, w, max(min(3, h-4), 1)) {
+			in.Text(0, y, style.Bad, text)
+			y++
+		}
+	}
+	g := l.Self
+	line("CPU", func(p *canvas.Pen) {
+		role := style.Plain
+		if cpuShare(l) >= busy {
+			role = style.Warn
+		}
+		health(p, l)
+		if share := cpuShare(l); share > 0 && p.Room() > 12 {
+			p.Put(style.Plain, "  ").Put(role, chart.Bar(share, p.Room()-8, in.Theme.Level)).Fit(role, " "+figure.Percent(share), 0)
+		}
+	})
+	line("memory", func(p *canvas.Pen) { p.Put(style.Plain, figure.Bytes(float64(l.RSS))) })
+	line("GC pause", func(p *canvas.Pen) {
+		if g.GCPauses == 0 {
+			p.Fit(style.Dim, "none so far", 0)
+			return
+		}
+		p.Put(style.Plain, fmt.Sprintf("p99 %s max %s ms", figure.Millis(g.GCPauseP99), figure.Millis(g.GCPauseMax))).Fit(style.Dim, "  of "+figure.Count(g.GCPauses), 0)
+	})
+	line("schedule lag", func(p *canvas.Pen) {
+		role := style.Plain
+		if late(l) {
+			role = style.Warn
+		}
+		p.Put(role, figure.Millis(l.LagP99)+" ms p99")
+	})
+	line("in flight", func(p *canvas.Pen) {
+		p.Put(style.Plain, figure.Count(l.InFlight))
+		if l.MaxInFlight > 0 {
+			p.Fit(style.Dim, " of "+figure.Count(l.MaxInFlight), 0)
+		}
+	})
+	line("window full", func(p *canvas.Pen) {
+		role := style.Plain
+		if g.WindowFullS > 0 {
+			role = style.Warn
+		}
+		p.Put(role, fmt.Sprintf("%s in all", figure.Seconds(g.WindowFullS)))
+		if g.WindowFullS > 0 {
+			p.Fit(style.Dim, "  the broker took less", 0)
+		}
+	})
+	line("clock", func(p *canvas.Pen) {
+		if g.ClockError == 0 {
+			p.Fit(style.Dim, "of the broker: not measured", 0)
+			return
+		}
+		p.Fit(style.Plain, fmt.Sprintf("the broker's %s ms %s, to %s ms", figure.Millis(max(g.Clock, -g.Clock)), map[bool]string{true: "behind", false: "ahead"}[g.Clock < 0], figure.Millis(g.ClockError)), 0)
+	})
+	if l.Resumed > 0 {
+		line("resumed", func(p *canvas.Pen) { p.Put(style.Warn, fmt.Sprintf("%d times", l.Resumed)) })
+	}
+	if l.Dropped > 0 {
+		line("dropped", func(p *canvas.Pen) {
+			p.Put(style.Warn, figure.Count(l.Dropped)).Fit(style.Dim, "  due while the window was full", 0)
+		})
+	}
+	if h-y > 1 && w >= 40 { // room for the causes where the panel of errors is not shown
+		for _, cause := range causesOf(l) {
+			line("error", func(p *canvas.Pen) {
+				p.Put(style.Warn, figure.Count(cause.Count)).Put(style.Plain, "  ").Fit(style.Plain, cause.Text, 0)
+			})
+		}
+	}
+}
+
+// causesOf errors, the most frequent first, also of a publisher that knows no times.
+func causesOf(l *control.Load) []control.Cause {
+	if len(l.Causes) > 0 {
+		return l.Causes
+	}
+	var out []control.Cause
+	for _, text := range slices.SortedFunc(maps.Keys(l.ErrorsByCause), func(a, b string) int {
+		return cmp.Or(cmp.Compare(l.ErrorsByCause[b], l.ErrorsByCause[a]), cmp.Compare(a, b))
+	}) {
+		out = append(out, control.Cause{Text: text, Count: l.ErrorsByCause[text], First: -1, Last: -1})
+	}
+	return out
+}
