@@ -138,10 +138,10 @@ func (m *model) press(p screen.Press) tea.Cmd {
 		return m.want(key, m.top().Press(p))
 	case m.filtering:
 		m.typing(p)
-		return nil
+		return m.ask()
 	}
-	if t, ok := m.screens[m.active].(screen.Typer); ok && t.Typing() {
-		return m.want(key, t.Type(p))
+	if m.typesInto() {
+		return m.want(key, m.screens[m.active].(screen.Typer).Type(p))
 	}
 	if key == "" { // a paste where no text is
 		return nil

@@ -143,36 +143,49 @@ func TestOddFigures(t *testing.T) {
 }
 
 func TestKeyTableIsComplete(t *testing.T) {
-	m := fresh(t, style.Make(style.Braille, false), demo(), 120, 40)
-	for i := range m.screens {
-		feed(m, key(fmt.Sprint(i+1)))
+	m := onShelf(t, newShelf(), style.Make(style.Braille, false), 200, 80)
+	check := func(name string) {
+		t.Helper()
 		seen := map[string]string{}
 		for _, k := range m.offered() {
 			if k.Help == "" || k.Label == "" || k.Do == nil || len(k.Press) == 0 {
-				t.Errorf("%s: incomplete key %+v", m.screens[i].Name(), k)
+				t.Errorf("%s: incomplete key %+v", name, k)
+			}
+			if k.Hint != "" && !strings.Contains(k.Hint, " ") {
+				t.Errorf("%s: the hint %q has no word", name, k.Hint)
 			}
 			for _, p := range k.Press {
 				if was, ok := seen[p]; ok {
-					t.Errorf("%s: %s is both %q and %q", m.screens[i].Name(), p, was, k.Help)
+					t.Errorf("%s: %s is both %q and %q", name, p, was, k.Help)
 				}
 				seen[p] = k.Help
 			}
 		}
-		feed(m, key("?"))
+		press(m, "?")
 		help := ansi.Strip(m.View().Content)
 		for _, h := range seen {
 			if !strings.Contains(help, h) {
-				t.Errorf("%s: the help does not have %q", m.screens[i].Name(), h)
+				t.Errorf("%s: the help does not have %q", name, h)
 			}
 		}
-		feed(m, key("?"))
-	}
-	for _, k := range []string{"x", "%", "Q"} { // what is not in the table says so
-		feed(m, key(k))
-		if got := ansi.Strip(m.View().Content); !strings.Contains(got, k+" does nothing here; ? shows the keys") {
-			t.Errorf("no hint after %s", k)
+		press(m, "?")
+		for _, k := range []string{"%", "&"} { // what is not in the table says so
+			press(m, k)
+			if got := ansi.Strip(m.View().Content); !strings.Contains(got, k+" does nothing here; ? shows the keys") {
+				t.Errorf("%s: no hint after %s", name, k)
+			}
 		}
 	}
+	for i := range m.screens {
+		press(m, fmt.Sprint(i+1))
+		check(m.screens[i].Name())
+	}
+	press(m, "down", "enter")
+	check("the editor")
+	press(m, "Y")
+	check("the text")
+	press(m, "Y", "ctrl+r")
+	check("the dry run")
 }
 
 func TestVerbs(t *testing.T) {

@@ -56,6 +56,12 @@ func (m *model) draw() string {
 	return c.String()
 }
 
+// typesInto reports that a value is being typed on the screen.
+func (m *model) typesInto() bool {
+	t, ok := m.screens[m.active].(screen.Typer)
+	return ok && t.Typing()
+}
+
 // stale says that what the active screen shows is no longer true. A screen that shows files needs no server for that.
 func (m *model) stale() bool {
 	l, ok := m.screens[m.active].(screen.Lasting)
@@ -235,7 +241,10 @@ func (m *model) keyLine(c *canvas.Canvas) {
 		m.drawPrompt(p, c)
 		return
 	case m.confirm != nil:
-		p.Put(style.Bad, " y/n ").Put(style.Plain, " ").Fit(style.Strong, m.confirm.Confirm+"  y yes, any other key no", 0)
+		p.Put(style.Bad, " y/n ").Put(style.Plain, " ").Fit(style.Strong, m.confirm.Confirm, 0)
+		if keys := "  y yes, any other key no"; p.Room() >= len(keys) {
+			p.Put(style.Strong, keys)
+		}
 		return
 	case m.toast != "" && m.now.Before(m.until):
 		role := style.Strong
@@ -250,6 +259,9 @@ func (m *model) keyLine(c *canvas.Canvas) {
 		return
 	case m.filtering:
 		m.filterLine(p, c)
+		return
+	case m.typesInto():
+		p.Fit(style.Plain, m.label("⏎ take it  esc leave it as it was"), 0)
 		return
 	case m.finished() && m.opt.QuitWhenDone:
 		p.Put(style.Chosen, " finished ").Fit(style.Plain, fmt.Sprintf("  %s or q leaves   1-%d look around   ? help", m.label("⏎"), len(m.screens)), 0)
@@ -288,7 +300,7 @@ func (m *model) keyLine(c *canvas.Canvas) {
 
 // hint writes a key and its word.
 func (m *model) hint(p *canvas.Pen, text string) {
-	i := strings.LastIndexByte(text, ' ')
+	i := max(strings.LastIndexByte(text, ' '), 0)
 	p.Put(style.Accent, text[:i]).Put(style.Plain, text[i:]+"  ")
 }
 

@@ -35,6 +35,9 @@ func fields(text string) []control.ProfileField {
 			}
 			if c.Kind != edit.Value {
 				f.Value, f.Adds = summary(c), additions(cs, c)
+				if n.Kind == edit.List {
+					f.Value = elementText(c)
+				}
 			} else if c.Empty() && cs.kind() != "value" {
 				f.Kind, f.Adds = cs.kind(), additions(cs, c)
 			}

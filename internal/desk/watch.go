@@ -91,9 +91,19 @@ func (d *Desk) started(id string) (control.Launch, error) {
 	if err != nil {
 		return l, err
 	}
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	l.Last = lines[len(lines)-1]
+	l.Last = lastWord(text)
 	return l, nil
+}
+
+// lastWord is the last line that says how it stands: an error rather than the hint that follows it.
+func lastWord(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := len(lines) - 1; i > 0; i-- {
+		if !strings.HasPrefix(lines[i], "loadgen: hint: ") {
+			return strings.TrimPrefix(lines[i], "loadgen: error: ")
+		}
+	}
+	return lines[0]
 }
 
 // locked reports that somebody has the file open who was started with it.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"weir/internal/config"
@@ -125,6 +126,9 @@ func Steered(hub *control.Hub, home string) map[string]control.Verb {
 			err := c.Do(ctx, name, in, &out)
 			if errors.Is(err, control.ErrNotServed) {
 				return nil, fmt.Errorf("run %s takes no orders: it is a trial of a search or a comparison, or runs on another machine", l.Run)
+			}
+			if e, ok := errors.AsType[*control.Error](err); ok { // its name stands there once already
+				return nil, &control.Error{Message: strings.TrimPrefix(e.Message, name+": "), Hint: e.Hint}
 			}
 			return out, err
 		}

@@ -51,7 +51,7 @@ func (d *Pick) Title() string { return d.Name }
 func (d *Pick) Size() (w, h int) {
 	w = 40
 	for _, i := range d.Items {
-		w = max(w, d.labelWidth()+canvas.Width(i.Text)+canvas.Width(i.Note)+4)
+		w = max(w, d.labelWidth()+canvas.Width(i.Text)+max(canvas.Width(i.Note)+1, moreWidth)+2)
 	}
 	return w, len(d.Items) + 1
 }
@@ -71,6 +71,9 @@ func (d *Pick) labelWidth() int {
 	}
 	return min(w, 24)
 }
+
+// moreWidth is the room of the word that there is more.
+const moreWidth = 9
 
 // list are the lines that fit what was typed, the best first.
 func (d *Pick) list() []int {
@@ -184,10 +187,10 @@ func (d *Pick) Draw(c *canvas.Canvas) {
 			p.To(label)
 		}
 		tail := canvas.Width(it.Note)
-		if p.Room() < tail+10 {
+		if p.Room() < tail+10 || y == h-1 && k < len(list)-1 { // there it says that there is more
 			tail = 0
 		}
-		p.Fit(text, it.Text, tail+1)
+		p.Fit(text, it.Text, max(tail+1, moreWidth))
 		if tail > 0 {
 			row.Right(w, 0, note, it.Note)
 		}

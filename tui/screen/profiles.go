@@ -26,7 +26,9 @@ type Profiles struct {
 	open     *draft                             // the one in the editor; nil: the list
 	previews map[string]*control.ProfilePreview // of the list, by hash
 	waits    string                             // hash of the preview that was asked for
+	opening  string                             // the profile that is being read
 	launches []control.Launch
+	split    bool // problems and the difference have panels of their own
 }
 
 // Name as in the title line.
@@ -72,7 +74,7 @@ func (pf *Profiles) Ask(s State) Intent {
 		return Intent{}
 	}
 	if age := s.Now.Sub(pf.asked); age < listEvery && pf.list != nil || pf.asking && age < listDead {
-		return Intent{}
+		return pf.look()
 	}
 	pf.asked, pf.asking = s.Now, true
 	got := new([]control.ProfileInfo)
@@ -211,7 +213,9 @@ func (pf *Profiles) edit() Intent {
 // read takes a profile from the disk into the editor.
 func (pf *Profiles) read(name string) Intent {
 	got := new(control.Profile)
+	pf.opening = name
 	return Intent{Verb: control.VerbProfileRead, Args: map[string]string{"name": name}, Quiet: true, Into: got, Then: func(err error) Intent {
+		pf.opening = ""
 		if err != nil {
 			return Intent{Say: err.Error(), Bad: true}
 		}
@@ -266,6 +270,8 @@ func (pf *Profiles) Type(p Press) Intent { return pf.open.press(p) }
 // Status says what is listed, or how the open profile stands.
 func (pf *Profiles) Status(p *canvas.Pen, s State) {
 	switch {
+	case pf.opening != "" && pf.open == nil:
+		p.Fit(style.Dim, "opening "+pf.opening+" "+p.Theme().Ellipsis, 0)
 	case pf.open != nil:
 		pf.open.status(p)
 	case !s.Offers(control.VerbProfiles) && pf.list == nil:
@@ -279,7 +285,7 @@ func (pf *Profiles) Status(p *canvas.Pen, s State) {
 		}
 		p.Put(style.Plain, many(len(pf.list), "profile")).Put(style.Dim, fmt.Sprintf("   %d of the project, %d come with weir   ", own, len(pf.list)-own))
 		if n := pf.going(); n > 0 {
-			p.Put(style.Accent, p.Theme().Run+" ").Fit(style.Plain, fmt.Sprintf("%d running that were started by hand", n), 0)
+			p.Put(style.Accent, p.Theme().Run+" ").Fit(style.Plain, fmt.Sprintf("%d started by hand", n), 0)
 		}
 		if pf.failed != "" {
 			p.Fit(style.Warn, p.Theme().Warn+" "+pf.failed, 0)
@@ -327,6 +333,7 @@ func nothing(*canvas.Pen, State) {}
 
 // Place: the list with the preview of the selected one; in the editor fields, preview, help; a wide terminal has the text as well.
 func (pf *Profiles) Place(_ State, w, h int) []Placed {
+	pf.split = w >= 160 && h >= 30
 	if pf.open == nil {
 		return pf.placeList(w, h)
 	}
@@ -346,7 +353,7 @@ func (pf *Profiles) Place(_ State, w, h int) []Placed {
 		half := w / 2
 		return []Placed{{pfFields, 0, 0, half, h - help}, {pfPreview, half, 0, w - half, h - help}, {pfHelp, 0, h - help, w, help}}
 	}
-	if w < 160 || h < 30 {
+	if !pf.split {
 		left, help := 52, 6
 		return []Placed{{pfFields, 0, 0, left, h - help}, {pfPreview, left, 0, w - left, h - help}, {pfHelp, 0, h - help, w, help}}
 	}

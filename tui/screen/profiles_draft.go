@@ -72,10 +72,12 @@ func newDraft(p *control.Profile) *draft {
 			d.folded[f.Path] = true
 		}
 	}
-	d.rows()
-	if len(d.lines) > 0 {
-		d.path = d.lines[0].Path
+	for _, path := range []string{"rate", "name"} { // what one opens a profile for
+		if d.path == "" && d.of(path) != nil {
+			d.path = path
+		}
 	}
+	d.rows()
 	if p.Fields == nil {
 		d.mode = modeText
 	}

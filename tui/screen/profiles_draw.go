@@ -178,11 +178,21 @@ func (pf *Profiles) drawFields(c *canvas.Canvas, s State, focused bool) {
 	}
 }
 
-// problem of a field: one that stands at its place.
+// problem of a field: one that stands at its place; of a folded one also within.
 func (d *draft) problem(f *fieldLine) *control.Problem {
 	for i, p := range d.Problems {
 		if p.Line == f.Line && p.Col == f.Col {
 			return &d.Problems[i]
+		}
+	}
+	if !f.folded || len(d.Problems) == 0 {
+		return nil
+	}
+	for _, in := range d.Fields {
+		if strings.HasPrefix(in.Path, f.Path+".") || strings.HasPrefix(in.Path, f.Path+"[") {
+			if p := d.problem(&fieldLine{ProfileField: in}); p != nil {
+				return p
+			}
 		}
 	}
 	return nil
@@ -269,10 +279,11 @@ func (pf *Profiles) drawHelp(c *canvas.Canvas, s State, focused bool) {
 	case bad != nil && d.input == nil:
 		write(style.Warn, in.Theme.Bad+" "+placed(*bad), 3)
 	}
-	write(style.Plain, helpOf(f), max(h-y-1, 1))
+	help := helpOf(f)
 	if len(f.Options) > 0 {
-		write(style.Plain, "one of "+strings.Join(f.Options, ", "), 2)
+		help = strings.TrimPrefix(help+"; one of "+strings.Join(f.Options, ", "), "a text; ")
 	}
+	write(style.Plain, help, max(h-y-1, 1))
 	if y < h {
 		from := fmt.Sprintf("%s:%d:%d", d.File, f.Line, f.Col)
 		if f.Required {
@@ -396,6 +407,7 @@ func (d *draft) drawChanges(in *canvas.Canvas) {
 		in.At(0, 0).Fit(style.Dim, "none", 0)
 		return
 	}
+	w := in.Width() - 2
 	for y, l := range d.diff {
 		if y == h-1 && len(d.diff) > h {
 			in.At(0, y).Put(style.Dim, fmt.Sprintf("%s %d more lines", in.Theme.More, len(d.diff)-y))
@@ -408,7 +420,11 @@ func (d *draft) drawChanges(in *canvas.Canvas) {
 		if l.added {
 			sign, role = "+ ", style.Accent
 		}
-		in.At(0, y).Put(role, sign).Fit(role, strings.TrimSpace(l.text), 0)
+		text := strings.TrimSpace(l.text)
+		if canvas.Width(text) > w && l.from > 0 { // what has changed is what one looks for
+			text = in.Theme.Ellipsis + text[l.from:]
+		}
+		in.At(0, y).Put(role, sign).Fit(role, text, 0)
 	}
 }
 
@@ -454,6 +470,7 @@ func (d *draft) troubles(in *canvas.Canvas, y, each int) int {
 type diffLine struct {
 	added bool
 	text  string
+	from  int // of the text without blanks around: where it begins to differ from the line that it replaces
 }
 
 // difference of two texts, by lines.
@@ -489,14 +506,50 @@ func difference(old, now string) []diffLine {
 		case i < len(a) && j < len(b) && a[i] == b[j]:
 			i, j = i+1, j+1
 		case j == len(b) || i < len(a) && best[i+1][j] >= best[i][j+1]:
-			out = append(out, diffLine{false, a[i]})
+			out = append(out, diffLine{text: a[i]})
 			i++
 		default:
-			out = append(out, diffLine{true, b[j]})
+			out = append(out, diffLine{added: true, text: b[j]})
 			j++
 		}
 	}
+	pair(out)
 	return out
+}
+
+// pair finds where lines differ from those that they replace: as many as were taken away stand in their place.
+func pair(all []diffLine) {
+	for i := 0; i < len(all); {
+		gone, came := i, i
+		for came < len(all) && !all[came].added {
+			came++
+		}
+		end := came
+		for end < len(all) && all[end].added {
+			end++
+		}
+		if came-gone == end-came {
+			for k := range came - gone {
+				a, b := &all[gone+k], &all[came+k]
+				a.from = differ(strings.TrimSpace(a.text), strings.TrimSpace(b.text))
+				b.from = a.from
+			}
+		}
+		i = max(end, i+1)
+	}
+}
+
+// differ is the beginning of the word in which two lines differ first.
+func differ(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	// back over the value to its key: {…, target: 10k/s}
+	if i := strings.LastIndexAny(a[:n], ",{"); i >= 0 {
+		return i + 1
+	}
+	return 0
 }
 
 // volumeText says how much a run sends.

@@ -35,7 +35,7 @@ func (d *draft) keys(pf *Profiles) []Key {
 			Key{Press: []string{"left", "h"}, Label: "← h", Help: "fold the section, or go to the one around", Do: d.fold},
 			Key{Press: []string{"right", "l"}, Label: "→ l", Help: "unfold the section", Do: d.unfold},
 			Key{Press: []string{"a"}, Label: "a", Hint: "a add", Help: "add a key, a stage, a threshold …", Verb: control.VerbProfileEdit, Do: d.add},
-			Key{Press: []string{"x", "delete"}, Label: "x", Hint: "x remove", Help: "take the field or element away", Verb: control.VerbProfileEdit, Do: d.remove},
+			Key{Press: []string{"x", "delete"}, Label: "x", Help: "take the field or element away", Verb: control.VerbProfileEdit, Do: d.remove},
 		)
 	}
 	return append(all,
@@ -44,9 +44,9 @@ func (d *draft) keys(pf *Profiles) []Key {
 		Key{Press: []string{"f"}, Label: "f", Hint: "f fix", Help: "go to the next problem", Do: d.fix},
 		Key{Press: []string{"ctrl+s"}, Label: "ctrl+s", Hint: "ctrl+s save", Help: "save; a profile that comes with weir is saved as a copy in profiles/", Verb: control.VerbProfileSave, Do: func() Intent { return d.save(pf) }},
 		Key{Press: []string{"w"}, Label: "w", Help: "save under another name", Verb: control.VerbProfileSave, Do: func() Intent { return d.saveAs(pf, "") }},
-		Key{Press: []string{"ctrl+r"}, Label: "ctrl+r", Hint: "ctrl+r dry run", Help: "dry run: what a run would send, with sample records", Verb: control.VerbProfilePreview, Do: d.dry},
+		Key{Press: []string{"ctrl+r"}, Label: "ctrl+r", Hint: "ctrl+r dry", Help: "dry run: what a run would send, with sample records", Verb: control.VerbProfilePreview, Do: d.dry},
 		Key{Press: []string{"Y"}, Label: "Y", Hint: text, Help: "the text of the profile, and back to its fields", Do: d.toggle},
-		Key{Press: []string{"esc"}, Label: "esc", Hint: "esc", Help: "back to the list; what is not saved stays open", Do: func() Intent {
+		Key{Press: []string{"esc"}, Label: "esc", Hint: "esc back", Help: "back to the list; what is not saved stays open", Do: func() Intent {
 			if d.mode == modeText && d.Fields != nil {
 				return d.toggle()
 			}

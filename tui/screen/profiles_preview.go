@@ -46,8 +46,8 @@ func (pf *Profiles) drawPreview(c *canvas.Canvas, s State, focused bool) {
 		return
 	}
 	part := in.Stale(old)
-	wide := pf.open != nil && c.Width() >= 58 && h >= 24 // problems and the difference have panels of their own
 	plot := max(min(h/3, 14), 4)
+	wide := pf.open != nil && pf.split && c.Width() < 120 // not zoomed
 	if wide || pf.open == nil {
 		plot = max(min(h-7, 16), 4)
 	}
@@ -109,7 +109,7 @@ func drawPlan(in *canvas.Canvas, v *control.ProfilePreview) int {
 		top = max(top, p.Target)
 		points[i] = chart.Point{X: p.T / max(end, 1e-9), Y: p.Target}
 	}
-	top = chart.Nice(top * 1.02)
+	top = chart.Nice(top)
 	const left = 8
 	lines, cols := h-3, w-left
 	in.At(0, 0).Put(style.Dim, "rate "+unit+"  ").Fit(style.Plain, "peak "+rate(peakOf(v)), 0)
@@ -179,7 +179,7 @@ func drawNeeds(in *canvas.Canvas, v *control.ProfilePreview, y int) int {
 		line("sends").Fit(style.Plain, volumeText(v), 0)
 	}
 	if y < h && v.PeakB > 0 {
-		line("needs").Fit(style.Plain, fmt.Sprintf("~%s/s, %.1f cores to make it", figure.Bytes(v.PeakB), math.Max(v.Cores, 0.1)), 0)
+		line("needs").Fit(style.Plain, fmt.Sprintf("%s/s at the peak, %.1f cores", figure.Bytes(v.PeakB), math.Max(v.Cores, 0.1)), 0)
 	}
 	for _, part := range v.Parts {
 		if y >= h {
@@ -190,7 +190,7 @@ func drawNeeds(in *canvas.Canvas, v *control.ProfilePreview, y int) int {
 			p.Put(style.Plain, fmt.Sprintf(" %.0f%%", 100*part.Share))
 		}
 		if part.Keys > 0 {
-			p.Fit(style.Plain, fmt.Sprintf("  fullest of %d partitions gets %.0f%%", part.Partitions, 100*part.Hottest), 0)
+			p.Fit(style.Plain, fmt.Sprintf("  hottest of %d gets %.0f%%", part.Partitions, 100*part.Hottest), 0)
 		} else {
 			p.Fit(style.Plain, fmt.Sprintf("  %d partitions, no keys", part.Partitions), 0)
 		}
