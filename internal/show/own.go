@@ -20,8 +20,9 @@ func Own(ctx context.Context, version, home string, verbs map[string]control.Ver
 	}
 	hub := control.NewHub(version, home)
 	hub.Update(func(s *control.Snapshot) {
-		s.Parts = []control.Part{{Name: "pipeline", State: control.Wait, Detail: "none serves this home; `pipeline run JOB` starts one"}}
+		s.Parts = []control.Part{{Name: "pipeline", State: control.Wait, Detail: "none runs here"}}
 	})
+	hub.Event("info", "no pipeline serves this home: `pipeline run JOB` starts one; profiles and load runs do without")
 	all := Steered(hub, home)
 	maps.Copy(all, verbs)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
