@@ -445,3 +445,34 @@ func TestHostileProfiles(t *testing.T) {
 		}
 	}
 }
+
+func TestEndingWhatWasStarted(t *testing.T) {
+	s := newShelf()
+	m := onShelf(t, s, bw(), 80, 24, "D")
+	if v := seen(m); !strings.Contains(v, "end the search of nightly-soak? It keeps its results.") {
+		t.Fatalf("not asked:\n%s", v)
+	}
+	press(m, "y")
+	if a := s.last(control.VerbLaunchStop); a["id"] != "01JD7QZ8M4T2AAAAAAAAAAAAAA" {
+		t.Errorf("stopped %v", a)
+	}
+	sn := demo()
+	sn.Verbs = shelfVerbs
+	settle(m, live(sn))
+	press(m, "D")
+	if v := seen(m); !strings.Contains(v, "nothing that was started by hand still runs") {
+		t.Errorf("got\n%s", v)
+	}
+}
+
+func TestALongErrorIsShownToItsEnd(t *testing.T) {
+	s := newShelf()
+	m := onShelf(t, s, bw(), 80, 24, "down")
+	s.refuse[control.VerbLoadStart] = &control.Error{Message: "load.start: nothing serves the embedded broker and registry of home /srv/weir/prod", Hint: "start it in another terminal with the same --home: `pipeline run JOB`; or give --brokers and --registry"}
+	press(m, "R", "y")
+	v := seen(m)
+	fits(t, v, 80, 24)
+	if !strings.Contains(v, "--registry)") {
+		t.Errorf("its end is cut off:\n%s", v)
+	}
+}

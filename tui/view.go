@@ -50,10 +50,32 @@ func (m *model) draw() string {
 	if d := m.top(); d != nil {
 		m.drawDialog(body, d)
 	}
-	if last > 0 {
+	if last > 0 && !m.longToast(c, last) {
 		m.keyLine(c.Sub(0, last, m.w, 1))
 	}
 	return c.String()
+}
+
+// longToast writes a message that one line cannot hold over the last lines: an error without its end says nothing.
+func (m *model) longToast(c *canvas.Canvas, last int) bool {
+	if m.toast == "" || !m.now.Before(m.until) || m.confirm != nil || m.prompt != nil || canvas.Width(m.toast) <= m.w-4 {
+		return false
+	}
+	role, sign := style.Strong, ""
+	if m.bad {
+		role, sign = style.Warn, m.theme.Warn
+	}
+	lines := c.Wrap(m.toast, m.w-4, min(last, 4))
+	if len(lines) < 2 {
+		return false
+	}
+	strip := c.Sub(0, last-len(lines)+1, m.w, len(lines))
+	strip.Clear()
+	strip.Text(1, 0, role, sign)
+	for y, line := range lines {
+		strip.Text(3, y, role, line)
+	}
+	return true
 }
 
 // typesInto reports that a value is being typed on the screen.

@@ -217,6 +217,9 @@ func TestEditTellsWhatIsWrongWithTheValue(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(d.project.ProfilesDir(), "mine.yaml")); err != nil || string(b) != mine {
 		t.Error("an edit has written the file")
 	}
+	if _, err = d.Edit(Edit{Name: "mine", Text: "name: [\n", Op: "set", Path: "name", Value: "x"}); err == nil || !strings.Contains(err.Error(), "profiles/mine.yaml:1:7: this is not YAML") {
+		t.Errorf("a change of a text that is no YAML: %v", err)
+	}
 	if p, err = d.Edit(Edit{Name: "mine", Text: "a: [", Op: ""}); err != nil || len(p.Problems) != 1 || p.Problems[0].Line == 0 || p.Fields != nil {
 		t.Errorf("a text that is no YAML: %+v, %v", p, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/cli"
 	"weir/internal/config"
 	"weir/internal/config/edit"
 	"weir/internal/control"
@@ -127,6 +128,12 @@ func (d *Desk) Edit(a Edit) (*control.Profile, error) {
 		return nil, fmt.Errorf("%s: a profile has at most %d KiB", d.file(a.Name), largest>>10)
 	}
 	text, at, err := a.Text, a.Path, error(nil)
+	if _, bad := edit.Parse(text); bad != nil && a.Op != "" {
+		if _, placed := parse(d.file(a.Name), text); placed != nil {
+			bad = placed
+		}
+		return nil, &cli.Error{Err: bad, Hint: "mend the text first"}
+	}
 	switch a.Op {
 	case "":
 	case "set":

@@ -4,17 +4,41 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
+	"time"
 
 	"weir/internal/control"
 )
 
+// ownPrefix begins the names of the folders that hold the sockets.
+const ownPrefix = "weir-tui-"
+
+// sweep removes what screens have left that were killed.
+func sweep() {
+	old, err := filepath.Glob(filepath.Join(os.TempDir(), ownPrefix+"*", control.SocketName))
+	if err != nil {
+		return
+	}
+	for _, socket := range old {
+		c, err := net.DialTimeout("unix", socket, time.Second)
+		switch {
+		case err == nil:
+			c.Close()
+		case errors.Is(err, syscall.ECONNREFUSED):
+			_ = os.RemoveAll(filepath.Dir(socket)) // of another user: it stays
+		}
+	}
+}
+
 // Own serves a control API for the screens of this process alone: the given verbs, and the newest load run of the home with the verbs
 // that steer it. It is what [control.Either] falls back on where nobody serves the home. watch puts more on the hub until its context ends.
 func Own(ctx context.Context, version, home string, verbs map[string]control.Verb, watch func(context.Context, *control.Hub)) (*control.Client, func() error, error) {
-	dir, err := os.MkdirTemp("", "weir-tui-") // 0700: nobody else's
+	sweep()
+	dir, err := os.MkdirTemp("", ownPrefix) // 0700: nobody else's
 	if err != nil {
 		return nil, nil, err
 	}

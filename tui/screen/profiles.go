@@ -165,11 +165,15 @@ func (pf *Profiles) Keys() []Key {
 	if pf.open != nil {
 		return pf.open.keys(pf)
 	}
+	end := ""
+	if pf.going() > 0 {
+		end = "D end"
+	}
 	return []Key{
 		{Press: []string{"up", "k"}, Label: "↑ k", Help: "profile above", Do: func() Intent { return pf.move(-1) }},
 		{Press: []string{"down", "j"}, Label: "↓ j", Hint: "↑↓ move", Help: "profile below", Do: func() Intent { return pf.move(1) }},
 		{Press: []string{"enter"}, Label: "⏎", Hint: "⏎ edit", Help: "open the profile: edit it, look at its text", Verb: control.VerbProfileRead, Do: pf.edit},
-		{Press: []string{"d"}, Label: "d", Hint: "d end run", Help: "end what was started by hand and still runs: it keeps its results", Verb: control.VerbLaunchStop, Do: pf.stop},
+		{Press: []string{"D"}, Label: "D", Hint: end, Help: "end what was started by hand and still runs: it keeps its results", Verb: control.VerbLaunchStop, Do: pf.stop},
 	}
 }
 
