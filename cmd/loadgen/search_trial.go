@@ -96,8 +96,9 @@ func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error
 	s, began := t.state, time.Now()
 	trial := search.Trial{Rate: step.Rate, Phase: step.Phase}
 	length := (s.Warmup + s.Length + s.Settle).Seconds()
+	doing := "load"
 	shown := func() {
-		t.screens.search(s.shown(control.Running, &control.Trial{Rate: step.Rate, Phase: string(step.Phase), Took: time.Since(began).Seconds(), Length: length}, nil))
+		t.screens.search(s.shown(control.Running, &control.Trial{Rate: step.Rate, Phase: string(step.Phase), Step: doing, Began: began, Took: time.Since(began).Seconds(), Length: length}, nil))
 	}
 	shown()
 	p, err := s.read(t.project, config.Rate{PerSecond: step.Rate, Bytes: s.Bytes})
@@ -118,6 +119,8 @@ func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error
 	trial.Run, trial.Values = sum.Run, measured(sum)
 	behind := ""
 	if t.lake != nil {
+		doing = "proof"
+		shown()
 		if behind, err = t.prove(ctx, sum.Run, trial.Values); err != nil {
 			return trial, err
 		}

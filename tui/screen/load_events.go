@@ -43,9 +43,18 @@ func drawStages(c *canvas.Canvas, s State, focused bool) {
 	}
 }
 
-// happened is the log strip with what was done to the run by hand, in the order of time.
+// happened is the log strip with what was done to the run by hand, in the order of time. Of commits, which come each second, the
+// newest is enough here.
 func happened(s State) []control.Event {
-	out := slices.Clone(s.Snap.Events)
+	var out []control.Event
+	committed := false
+	for _, e := range slices.Backward(s.Snap.Events) {
+		if e.Kind != "commit" || !committed {
+			out = append(out, e)
+		}
+		committed = committed || e.Kind == "commit"
+	}
+	slices.Reverse(out)
 	if l := s.Snap.Load; l != nil {
 		start := began(l)
 		for _, c := range l.Changes {

@@ -45,9 +45,9 @@ func drawNow(c *canvas.Canvas, s State, focused bool) {
 			p.Fit(style.Dim, " max", 0)
 		}
 	})
-	add("volume", func(p *canvas.Pen) {
-		p.Put(style.Plain, figure.Bytes(l.BytesPerSec)+"/s")
-	})
+	if !l.Over() {
+		add("volume", func(p *canvas.Pen) { p.Put(style.Plain, figure.Bytes(l.BytesPerSec)+"/s") })
+	}
 	add("lag p99", func(p *canvas.Pen) {
 		p.Put(style.Plain, figure.Millis(l.LagP99)+" ms ")
 		if late(l) {
@@ -122,7 +122,7 @@ func shownRate(l *control.Load) float64 {
 
 // late says that the generator itself is behind its plan: then its figures say more about it than about the broker.
 func late(l *control.Load) bool {
-	if l.MaxMode {
+	if l.MaxMode || l.Over() && l.Verdict == "pass" { // the run has judged that itself
 		return false
 	}
 	return l.LagP99 > max(10, 0.2*quantile(l).P99)
@@ -146,7 +146,7 @@ func unwell(l *control.Load) string {
 	case cpuShare(l) >= busy:
 		return "CPU " + figure.Percent(cpuShare(l)) + " busy"
 	case late(l):
-		return "behind schedule"
+		return "late"
 	case l.Self.GCPauseP99 > 10:
 		return "GC " + figure.Millis(l.Self.GCPauseP99) + " ms"
 	}
