@@ -18,6 +18,7 @@ import (
 	"weir/internal/project"
 	"weir/internal/registry"
 	"weir/internal/search"
+	"weir/internal/show"
 	"weir/internal/verify"
 )
 
@@ -63,7 +64,11 @@ func (t *trials) all(ctx context.Context) error {
 	case err != nil:
 		state = control.Failed
 	}
-	t.screens.search(t.state.shown(state, nil, err))
+	end := t.state.shown(state, nil, err)
+	t.screens.search(end)
+	if kerr := show.KeepSearch(t.project.Home, end); kerr != nil {
+		t.app.Log.Warn("the next screens will not show this search", "error", kerr)
+	}
 	return err
 }
 

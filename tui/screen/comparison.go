@@ -89,7 +89,10 @@ func comparisonState(p *canvas.Pen, s State, x *control.Comparison) {
 		took = max(took, s.Now.Sub(x.Started).Seconds())
 	}
 	p.Put(style.Dim, "for ").Put(style.Plain, figure.Seconds(took))
-	if x.Left > 0 && !x.Over() {
+	switch {
+	case x.Over() && !x.At.IsZero():
+		p.Fit(style.Dim, ", "+figure.Ago(s.Now, x.At), 0)
+	case x.Left > 0:
 		p.Fit(style.Plain, ", about "+figure.Seconds(x.Left)+" left", 0)
 	}
 }

@@ -266,11 +266,11 @@ func settle(h int, all []row) []Placed {
 
 // noLoad fills the panels when there is no run: a newcomer learns here how to start one.
 func noLoad(c *canvas.Canvas, title string, focused bool) {
-	in := c.Box(title, focused)
 	if title != "Sent rate" { // once is enough
-		in.Text(0, 0, style.Dim, "no load run")
+		c.Box(title, focused).Text(0, 0, style.Dim, "no load run")
 		return
 	}
+	in := c.Box("Load", focused)
 	in.At(0, 0).Fit(style.Dim, "no load run; in another terminal:", 0)
 	for y, k := range [][2]string{
 		{"loadgen run first", "send the load of a profile, measure, judge"}, {"loadgen profiles", "which profiles there are"},
