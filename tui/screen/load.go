@@ -65,11 +65,12 @@ func (ld *Load) history(l *control.Load, s State) []control.Point {
 
 // Keys are the verbs of a run that goes on; each is there only if the server offers it.
 func (ld *Load) Keys() []Key {
-	export := Key{Press: []string{"x"}, Label: "x", Hint: "x export", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
+	export := Key{Press: []string{"x"}, Label: "x", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
 	switch {
 	case ld.state == "":
 		return nil
 	case ld.trial, ld.state == control.Done, ld.state == control.Failed, ld.state == control.Stopped:
+		export.Hint = "x export"
 		return []Key{export}
 	}
 	rate := func(factor float64) func() Intent {
@@ -90,7 +91,7 @@ func (ld *Load) Keys() []Key {
 		{Press: []string{"g"}, Label: "g", Hint: "g go to", Help: "go to a rate, held until = or the next stage", Verb: "load.rate", Do: func() Intent {
 			return Intent{Verb: "load.rate", Prompt: "rate, as 30k/s", Answer: func(text string) any { return map[string]any{"rate": text} }}
 		}},
-		{Press: []string{"n"}, Label: "n", Hint: "n next", Help: "the next stage, at once", Verb: "load.next", Do: plain("load.next")},
+		{Press: []string{"n"}, Label: "n", Help: "the next stage, at once", Verb: "load.next", Do: plain("load.next")},
 		{Press: []string{"m"}, Label: "m", Hint: "m mark", Help: "put a mark with a text on the curves and into the run's log", Verb: "load.mark", Do: func() Intent {
 			return Intent{Verb: "load.mark", Prompt: "mark", Answer: func(text string) any { return map[string]any{"text": text} }}
 		}},

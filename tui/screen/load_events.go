@@ -85,8 +85,10 @@ func stages(p *canvas.Pen, l *control.Load) {
 		}
 		symbol, role := t.Todo, style.Dim
 		switch {
-		case l.State == control.Done || i < l.StageIndex:
+		case l.State == control.Done && complete(l) || i < l.StageIndex:
 			symbol, role = t.Good, style.Good
+		case i == l.StageIndex && l.Over():
+			symbol, role = t.Pause, style.Warn
 		case i == l.StageIndex && !l.Over():
 			symbol, role = t.Run, style.Accent
 		}
@@ -106,6 +108,9 @@ func stages(p *canvas.Pen, l *control.Load) {
 		p.Fit(style.Plain, text, 0)
 	}
 }
+
+// complete says that the schedule came to its end; a run that was stopped has stages that never were.
+func complete(l *control.Load) bool { return !(l.Total > 0) || l.Elapsed >= l.Total-1 }
 
 func stageText(st control.Stage) string {
 	text := " " + st.Name

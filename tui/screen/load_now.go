@@ -85,10 +85,16 @@ func drawNow(c *canvas.Canvas, s State, focused bool) {
 	if l.Interactive || l.PausedS > 0 {
 		add("by hand", func(p *canvas.Pen) {
 			text := fmt.Sprintf("%d changes", len(l.Changes))
+			if len(l.Changes) == 1 {
+				text = "1 change"
+			}
 			if l.PausedS > 0 {
 				text += ", paused " + figure.Seconds(l.PausedS)
 			}
-			p.Fit(style.Warn, text+": no baseline", 0)
+			if wide {
+				text += ": no baseline"
+			}
+			p.Fit(style.Warn, text, 0)
 		})
 	}
 	if l.Resumed > 0 {

@@ -106,7 +106,11 @@ func (ld *Load) Status(p *canvas.Pen, s State) {
 		}
 		ends = "  ends about " + s.Now.Add(time.Duration(left*float64(time.Second))).Format(form)
 	}
-	pct := fmt.Sprintf(" %4s", figure.Percent(l.Progress))
+	share := l.Progress
+	if l.Over() && !complete(l) {
+		share = l.Elapsed / l.Total
+	}
+	pct := fmt.Sprintf(" %4s", figure.Percent(share))
 	if p.Room() < len(rest)+len(pct) {
 		rest = ""
 	}
@@ -115,7 +119,7 @@ func (ld *Load) Status(p *canvas.Pen, s State) {
 		ends = ""
 	}
 	if width := p.Room() - len(pct) - len(ends) - 2; width >= 5 {
-		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(l.Progress, width, p.Theme().Level))
+		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(share, width, p.Theme().Level))
 	}
 	p.Put(style.Plain, pct+ends)
 }
