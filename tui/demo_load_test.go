@@ -41,10 +41,8 @@ func told(l *control.Load) *control.Load {
 	for i, n := range []int64{0, 12, 120, 4100, 22_000, 61_000, 88_000, 64_000, 31_000, 9_000, 2_100, 300, 14, 0} {
 		l.Sizes = append(l.Sizes, control.SizeBar{Bytes: 32 << i, Count: n})
 	}
-	for _, p := range []control.Percentile{{P: 50, Response: 3, Service: 2.8}, {P: 75, Response: 4.2, Service: 4}, {P: 90, Response: 8.1, Service: 7.9}, {P: 95, Response: 13.1, Service: 12.8}, {P: 99, Response: 38.7, Service: 37},
-		{P: 99.5, Response: 52, Service: 50}, {P: 99.9, Response: 85, Service: 80.2}, {P: 99.95, Response: 101, Service: 98}, {P: 99.99, Response: 140.9, Service: 137}, {P: 100, Response: 402.1, Service: 388}} {
-		l.Spectrum = append(l.Spectrum, p)
-	}
+	l.Spectrum = []control.Percentile{{P: 50, Response: 3, Service: 2.8}, {P: 75, Response: 4.2, Service: 4}, {P: 90, Response: 8.1, Service: 7.9}, {P: 95, Response: 13.1, Service: 12.8}, {P: 99, Response: 38.7, Service: 37},
+		{P: 99.5, Response: 52, Service: 50}, {P: 99.9, Response: 85, Service: 80.2}, {P: 99.95, Response: 101, Service: 98}, {P: 99.99, Response: 140.9, Service: 137}, {P: 100, Response: 402.1, Service: 388}}
 	return l
 }
 
