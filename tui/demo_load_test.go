@@ -2,6 +2,7 @@ package tui
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"weir/internal/control"
@@ -40,11 +41,101 @@ func told(l *control.Load) *control.Load {
 	for i, n := range []int64{0, 12, 120, 4100, 22_000, 61_000, 88_000, 64_000, 31_000, 9_000, 2_100, 300, 14, 0} {
 		l.Sizes = append(l.Sizes, control.SizeBar{Bytes: 32 << i, Count: n})
 	}
-	for _, p := range []control.Percentile{{P: 50, Response: 3, Service: 2.8}, {P: 75, Response: 4.2, Service: 4}, {P: 90, Response: 8.1, Service: 7.9}, {P: 95, Response: 13.1, Service: 12.8}, {P: 99, Response: 38.7, Service: 37},
-		{P: 99.5, Response: 52, Service: 50}, {P: 99.9, Response: 85, Service: 80.2}, {P: 99.95, Response: 101, Service: 98}, {P: 99.99, Response: 140.9, Service: 137}, {P: 100, Response: 402.1, Service: 388}} {
-		l.Spectrum = append(l.Spectrum, p)
-	}
+	l.Spectrum = []control.Percentile{{P: 50, Response: 3, Service: 2.8}, {P: 75, Response: 4.2, Service: 4}, {P: 90, Response: 8.1, Service: 7.9}, {P: 95, Response: 13.1, Service: 12.8}, {P: 99, Response: 38.7, Service: 37},
+		{P: 99.5, Response: 52, Service: 50}, {P: 99.9, Response: 85, Service: 80.2}, {P: 99.95, Response: 101, Service: 98}, {P: 99.99, Response: 140.9, Service: 137}, {P: 100, Response: 402.1, Service: 388}}
 	return l
+}
+
+// hostileLoad puts texts from outside into everything that the Load screen shows.
+func hostileLoad(s *control.Snapshot, r *rand.Rand, text func() string) {
+	l := s.Load
+	l.Cluster, l.Topic, l.Self.Invalid, l.Read.Error = text(), text(), text(), text()
+	for i := range l.Partitions {
+		l.Partitions[i].Topic = text()
+	}
+	l.Causes = []control.Cause{{Text: text(), Count: 3}, {Text: text(), Count: 1, First: -1}}
+	l.Faults = []control.Fault{{Kind: text(), Count: 3}, {Kind: text()}}
+	l.Changes = []control.Change{{T: 100, What: text()}, {T: 200, What: "mark: " + text()}}
+	if r.IntN(2) == 0 {
+		s.Streams[0].Topic = l.Topic
+	}
+	c, f := compared(), searched()
+	if r.IntN(2) == 0 {
+		c, f = judged(), found()
+	}
+	c.Kind, c.Profile, c.Verdict, c.Reason, c.Error = text(), text(), text(), text(), text()
+	for i := range c.Runs {
+		c.Runs[i].Build, c.Runs[i].Step, c.Runs[i].Why = text(), text(), text()
+	}
+	for i := range c.Findings {
+		c.Findings[i].Metric, c.Findings[i].Unit, c.Findings[i].Verdict = text(), text(), text()
+	}
+	f.Profile, f.SLO, f.Headline, f.Confidence, f.Verdict, f.Reasons = text(), text(), text(), text(), text(), []string{text(), text()}
+	for i := range f.Trials {
+		f.Trials[i].Outcome, f.Trials[i].Phase, f.Trials[i].Told = text(), text(), text()
+	}
+	s.Comparison, s.Search = c, f
+	switch r.IntN(4) {
+	case 0:
+		s.Comparison = nil
+	case 1:
+		s.Search = nil
+	case 2:
+		s.Load = nil
+	}
+}
+
+// oddLoad puts a figure into everything that the Load screen shows.
+func oddLoad(s *control.Snapshot, v float64) {
+	l := s.Load
+	n := int64(min(max(v, -9e18), 9e18))
+	if v != v {
+		n = math.MinInt64
+	}
+	q := control.Quantiles{Count: 1, P50: v, P90: v, P99: v, P999: v, Max: v}
+	l.Elapsed, l.Total, l.Progress, l.TargetRate, l.Rate, l.BytesPerSec, l.WindowS, l.LagP99, l.CPU, l.PausedS = v, v, v, v, v, v, v, v, v, v
+	l.Sent, l.Acked, l.Errors, l.InFlight, l.MaxInFlight, l.Dropped, l.RSS = n, n, n, n, n, n, n
+	l.Window, l.Whole, l.Size = control.Latency{Response: q, Service: q}, control.Latency{Response: q, Service: q}, q
+	l.Read = &control.Read{Messages: n, Behind: n, Doubled: n, Latency: q}
+	l.Self = control.Generator{Cores: 2, GCPauses: n, GCPauseP99: v, GCPauseMax: v, WindowFullS: v, Clock: v, ClockError: v}
+	for i := range l.History {
+		if i%3 == 0 {
+			l.History[i] = control.Point{T: v, Target: v, Rate: v, P99: v, P50: v, P999: v, Service: v, Lag: v, Read: v}
+		}
+	}
+	for i := range l.Plan {
+		if i%3 == 0 {
+			l.Plan[i] = control.Point{T: v, Target: v}
+		}
+	}
+	for i := range l.Stages {
+		l.Stages[i].Duration, l.Stages[i].Target = v, v
+	}
+	for i := range l.Partitions {
+		l.Partitions[i].Messages = n
+	}
+	for i := range l.Sizes {
+		l.Sizes[i] = control.SizeBar{Bytes: n, Count: n}
+	}
+	for i := range l.Spectrum {
+		l.Spectrum[i] = control.Percentile{P: v, Response: v, Service: v}
+	}
+	for i := range l.Causes {
+		l.Causes[i].Count, l.Causes[i].First, l.Causes[i].Last = n, v, v
+	}
+	l.Changes = []control.Change{{T: v, What: "mark: x"}}
+	s.Comparison, s.Search = compared(), searched()
+	c, f := s.Comparison, s.Search
+	c.Elapsed, c.Left = v, v
+	for i := range c.Findings {
+		x := &c.Findings[i]
+		x.Floor, x.Base, x.Candidate, x.Estimate, x.From, x.To, x.P, x.Noise = v, v, v, v, v, v, v, v
+	}
+	f.Spent, f.Most, f.From, f.To, f.Precision, f.HighestKept, f.LowestNotKept, f.Capacity = v, v, v, v, v, v, v, v
+	for i := range f.Trials {
+		f.Trials[i].Rate, f.Trials[i].Took = v, v
+	}
+	*f.Trial = control.Trial{Rate: v, Took: v, Length: v}
 }
 
 // compared is a comparison in its fourth pair, the candidate slower.

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -52,7 +53,7 @@ func TestHostileText(t *testing.T) {
 	evil := []string{"\x1b]0;owned\x07", "\x1b[2J\x1b[H", "\r\n\t", "\u202egnirts", "\x9b31m", "日本語のジョブ", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦", "e\u0301\u0301\u0301", "\xff\xfe", strings.Repeat("long", 200), "", " "}
 	r := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return evil[r.IntN(len(evil))] + evil[r.IntN(len(evil))] }
-	for range 300 {
+	for range 150 {
 		s := demo()
 		s.Home, s.Version = text(), text()
 		for i := range s.Attention {
@@ -83,9 +84,10 @@ func TestHostileText(t *testing.T) {
 		for i := range s.Load.Limits {
 			s.Load.Limits[i] = control.Limit{Name: text(), Want: text(), Got: text(), Spare: text()}
 		}
+		hostileLoad(s, r, text)
 		w, h := 20+r.IntN(200), 5+r.IntN(60)
 		m := fresh(t, style.Make(style.Level(r.IntN(3)), true), s, w, h)
-		for _, k := range []string{"1", "2", "3", "enter"} {
+		for _, k := range []string{"1", "2", "3", "enter", "2", "z", "tab", "tab", "tab", "tab", "tab", "tab"} {
 			feed(m, key(k))
 			content := m.View().Content
 			fits(t, content, w, h)
@@ -122,14 +124,23 @@ func TestOddFigures(t *testing.T) {
 			slices.Reverse(s.Streams[0].History)
 			s.Load.Rate = -1
 		},
-		"no verbs": func(s *control.Snapshot) { s.Verbs = nil },
+		"no verbs":      func(s *control.Snapshot) { s.Verbs = nil },
+		"not a number":  func(s *control.Snapshot) { oddLoad(s, math.NaN()) },
+		"infinite":      func(s *control.Snapshot) { oddLoad(s, math.Inf(1)) },
+		"less than all": func(s *control.Snapshot) { oddLoad(s, math.Inf(-1)) },
+		"huge":          func(s *control.Snapshot) { oddLoad(s, 1e300) },
+		"negative":      func(s *control.Snapshot) { oddLoad(s, -1e9) },
+		"nothing yet":   func(s *control.Snapshot) { oddLoad(s, 0) },
+		"an empty comparison and search": func(s *control.Snapshot) {
+			s.Comparison, s.Search = &control.Comparison{Findings: make([]control.Finding, 3), Runs: make([]control.PairRun, 3)}, &control.Search{Trials: make([]control.Trial, 3), Trial: &control.Trial{}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := demo()
 			change(s)
 			for _, size := range sizes {
 				m := fresh(t, style.Make(style.Braille, false), s, size[0], size[1])
-				for _, k := range []string{"1", "2", "3", "enter", "down", "z"} {
+				for _, k := range append([]string{"1", "2", "3", "enter", "down", "z", "z", "2", "z"}, slices.Repeat([]string{"tab"}, 16)...) {
 					feed(m, key(k))
 					content := ansi.Strip(m.View().Content)
 					fits(t, content, size[0], size[1])

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,19 +13,22 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/regress"
+	"weir/internal/show"
 )
 
 // comparing shows a comparison on screens while it is made. A nil one shows nothing. Its methods are called from one goroutine, but for
 // run.
 type comparing struct {
 	screens *screens
+	home    string
+	log     *slog.Logger
 	metrics []regress.Metric
 	now     control.Comparison
 	made    []regress.Run
 }
 
 func showComparison(ctx context.Context, app *cli.App, pr *project.Project, kind, id, profile string, metrics []regress.Metric, pairs int) *comparing {
-	s := &comparing{screens: newScreens(ctx, app, pr, kafka.Config{}, id), metrics: metrics}
+	s := &comparing{screens: newScreens(ctx, app, pr, kafka.Config{}, id), home: pr.Home, log: app.Log, metrics: metrics}
 	s.now = control.Comparison{ID: id, Kind: kind, Profile: profile, State: control.Running, Started: time.Now(), Pairs: pairs, Round: 1, Findings: findings(metrics, nil)}
 	s.say()
 	return s
@@ -52,6 +56,11 @@ func (s *comparing) say() {
 		c.Left = c.Elapsed / float64(n) * float64(max(0, 2*c.Pairs-counted))
 	}
 	s.screens.comparison(&c)
+	if c.Over() {
+		if err := show.KeepComparison(s.home, &c); err != nil {
+			s.log.Warn("the next screens will not show this comparison", "error", err)
+		}
+	}
 }
 
 // making passes a run on to whoever makes it, and shows its beginning and its end.

@@ -47,6 +47,7 @@ func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string,
 		return hub, func() {}
 	}
 	return hub, func() {
+		hub.Update(func(s *control.Snapshot) { s.Done = true }) // whoever watches knows that nothing more comes
 		if err := errors.Join(srv.Close(), os.Remove(path+".lock")); err != nil {
 			app.Log.Warn("control API", "error", err)
 		}

@@ -93,6 +93,40 @@ func TestARunIsChangedByHand(t *testing.T) {
 	}
 }
 
+// An abort waits for nothing, and keeps what is known.
+func TestARunIsAborted(t *testing.T) {
+	home, _ := installation(t)
+	type ended struct {
+		code      int
+		out, errs string
+	}
+	done := make(chan ended, 1)
+	go func() {
+		code, out, errs := loadgen(t.Context(), "run", "ci", "--home", home, "--rate", "2k/s", "--duration", "1m", "--json")
+		done <- ended{code, out, errs}
+	}()
+	for code := 1; code != 0; { // until the run takes orders
+		select {
+		case e := <-done:
+			t.Fatalf("the run ended with %d\n%s", e.code, e.errs)
+		default:
+		}
+		code, _, _ = loadgen(t.Context(), "tell", "mark", "first", "--home", home)
+	}
+	if code, _, errs := loadgen(t.Context(), "tell", "abort", "--home", home); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	e := <-done
+	var sum load.Summary
+	lines := strings.Split(strings.TrimSpace(e.out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sum.Changes); e.code != 130 || !sum.Interactive || n != 2 || sum.Changes[1].What != "aborted by hand" || sum.Sent != sum.Acked+sum.Errors {
+		t.Errorf("exit code %d, %+v", e.code, sum)
+	}
+}
+
 // What was on a topic is captured, and played again twice as fast into another.
 func TestATopicIsPlayedAgain(t *testing.T) {
 	home, _ := installation(t)

@@ -18,6 +18,7 @@ import (
 	"weir/internal/project"
 	"weir/internal/registry"
 	"weir/internal/search"
+	"weir/internal/show"
 	"weir/internal/verify"
 )
 
@@ -63,7 +64,11 @@ func (t *trials) all(ctx context.Context) error {
 	case err != nil:
 		state = control.Failed
 	}
-	t.screens.search(t.state.shown(state, nil, err))
+	end := t.state.shown(state, nil, err)
+	t.screens.search(end)
+	if kerr := show.KeepSearch(t.project.Home, end); kerr != nil {
+		t.app.Log.Warn("the next screens will not show this search", "error", kerr)
+	}
 	return err
 }
 
@@ -96,8 +101,9 @@ func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error
 	s, began := t.state, time.Now()
 	trial := search.Trial{Rate: step.Rate, Phase: step.Phase}
 	length := (s.Warmup + s.Length + s.Settle).Seconds()
+	doing := "load"
 	shown := func() {
-		t.screens.search(s.shown(control.Running, &control.Trial{Rate: step.Rate, Phase: string(step.Phase), Took: time.Since(began).Seconds(), Length: length}, nil))
+		t.screens.search(s.shown(control.Running, &control.Trial{Rate: step.Rate, Phase: string(step.Phase), Step: doing, Began: began, Took: time.Since(began).Seconds(), Length: length}, nil))
 	}
 	shown()
 	p, err := s.read(t.project, config.Rate{PerSecond: step.Rate, Bytes: s.Bytes})
@@ -118,6 +124,8 @@ func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error
 	trial.Run, trial.Values = sum.Run, measured(sum)
 	behind := ""
 	if t.lake != nil {
+		doing = "proof"
+		shown()
 		if behind, err = t.prove(ctx, sum.Run, trial.Values); err != nil {
 			return trial, err
 		}

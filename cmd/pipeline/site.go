@@ -87,6 +87,10 @@ func (s *site) open(ctx context.Context) (err error) {
 	}
 	s.later(s.notify.Close)
 	s.part("tables", control.OK, "")
+	s.hub.Update(func(sn *control.Snapshot) { err = show.Kept(s.project.Home, sn) })
+	if err != nil { // a screen with less on it is no reason not to work
+		s.app.Log.Warn("the last search and comparison are not shown", "error", err)
+	}
 	return nil
 }
 

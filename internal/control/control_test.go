@@ -174,6 +174,27 @@ func TestStreamSurvivesDeathAndReturn(t *testing.T) {
 	}
 }
 
+// A program that ends says so: its last state reaches whoever watches, also if it ends at once.
+func TestTheLastStateReachesReaders(t *testing.T) {
+	for range 20 {
+		hub, s, c := start(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		updates := c.Stream(ctx)
+		until(t, updates, "live", func(u Update) bool { return u.Live })
+		hub.Update(func(s *Snapshot) { s.Done = true })
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		u := until(t, updates, "the end", func(u Update) bool { return !u.Live })
+		if u.Snapshot == nil || !u.Snapshot.Done {
+			t.Fatalf("the last thing heard is not the end: %+v", u.Snapshot)
+		}
+		cancel()
+		for range updates {
+		}
+	}
+}
+
 func TestStoppedServerShowsAsDead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path) // accepts in the kernel, answers nothing: a process under SIGSTOP

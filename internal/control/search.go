@@ -48,10 +48,12 @@ const (
 
 // A Trial is a run at one rate.
 type Trial struct {
-	Rate    float64 `json:"rate"`
-	Outcome string  `json:"outcome,omitempty"` // empty: it goes on
-	Phase   string  `json:"phase,omitempty"`   // why it is made: "bisect"
-	Told    string  `json:"told,omitempty"`    // what it measured, or what was not kept
-	Took    float64 `json:"took_s"`            // so far
-	Length  float64 `json:"length_s"`          // that it will take at least
+	Rate    float64   `json:"rate"`
+	Outcome string    `json:"outcome,omitempty"` // empty: it goes on
+	Phase   string    `json:"phase,omitempty"`   // why it is made: "bisect"
+	Told    string    `json:"told,omitempty"`    // what it measured, or what was not kept
+	Step    string    `json:"step,omitempty"`    // while it goes on: load, proof
+	Took    float64   `json:"took_s"`            // so far
+	Length  float64   `json:"length_s"`          // that it will take at least
+	Began   time.Time `json:"began,omitzero"`
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -182,7 +183,11 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	result, err := verb(ctx, args)
 	if err != nil {
-		refuse(w, http.StatusUnprocessableEntity, &Error{Message: fmt.Sprintf("%s: %v", name, err), Hint: hintOf(err)})
+		text := err.Error()
+		if !strings.HasPrefix(text, name+": ") { // a verb that was passed on to another server says so already
+			text = name + ": " + text
+		}
+		refuse(w, http.StatusUnprocessableEntity, &Error{Message: text, Hint: hintOf(err)})
 		return
 	}
 	reply(w, http.StatusOK, result)

@@ -29,6 +29,7 @@ func TestVerbs(t *testing.T) {
 			return nil, &cli.Error{Err: errors.New("no run"), Hint: "start one"}
 		},
 		"panic": func(context.Context, json.RawMessage) (any, error) { panic("boom") },
+		"far":   func(context.Context, json.RawMessage) (any, error) { return nil, &Error{Message: "far: too far"} },
 	})
 	var out struct{ Rate float64 }
 	if err := c.Do(t.Context(), "rate", map[string]float64{"factor": 1.05}, &out); err != nil || out.Rate != 105 {
@@ -39,7 +40,8 @@ func TestVerbs(t *testing.T) {
 	}
 	for _, tc := range []struct{ verb, text, hint string }{
 		{"fail", "fail: no run", "start one"},
-		{"fly", "fly: not offered here", "offered: fail, panic, rate, stop"},
+		{"far", "far: too far", ""}, // another server's answer, passed on
+		{"fly", "fly: not offered here", "offered: fail, far, panic, rate, stop"},
 		{"panic", "/v1/do/panic: internal error: boom", "this is a bug of weir; the work itself goes on"},
 	} {
 		err := c.Do(t.Context(), tc.verb, nil, nil)

@@ -152,6 +152,30 @@ func TestFollowTellsComparisonsAndSearches(t *testing.T) {
 	})
 }
 
+// What makes a run worthless or broken is said in its line, at once.
+func TestLoadTellsWhatIsWrong(t *testing.T) {
+	var f follower
+	now := time.Now()
+	f.changes(snapshot(nil), now)
+	for _, x := range []struct {
+		change func(*control.Load)
+		want   string
+	}{
+		{func(l *control.Load) { l.Self.Invalid = "109 ms behind its schedule" }, "INVALID: 109 ms behind its schedule"},
+		{func(l *control.Load) {
+			l.Limits = []control.Limit{{Name: "response_ms p99", Want: "≤ 100", Got: "212", State: control.Bad}}
+		}, "BROKEN response_ms p99 ≤ 100 is 212"},
+		{func(l *control.Load) { l.Resumed = 2 }, "resumed 2 times"},
+		{func(l *control.Load) { l.Interactive, l.Changes = true, []control.Change{{What: "paused"}} }, "changed by hand"},
+		{func(l *control.Load) { l.Read, l.Resumed = &control.Read{Messages: 4000, Behind: 90}, 1 }, "read back 4,000 behind 90 doubled 0"},
+	} {
+		got := strings.Join(f.changes(snapshot(func(s *control.Snapshot) { x.change(s.Load) }), now), "\n")
+		if !strings.Contains(got, x.want) {
+			t.Errorf("got %q, want %q", got, x.want)
+		}
+	}
+}
+
 func TestFollowWithoutServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := make(fed, 1)

@@ -69,7 +69,7 @@ func drawSearch(c *canvas.Canvas, s State, focused bool) {
 	}
 	in := c.Stale(f.Silent).BoxAged("Capacity search  "+f.Profile+"  "+f.SLO, note, focused)
 	w, h := in.Size()
-	searchState(in.At(0, 0), f)
+	searchState(in.At(0, 0), s, f)
 	y := 1
 	if h > 3 && f.Verdict == "" {
 		bracket(in.At(0, y), f)
@@ -154,14 +154,14 @@ func rungLine(in *canvas.Canvas, f *control.Search, r rung, top float64) {
 	p.Fit(style.Plain, told, 0)
 }
 
-func searchState(p *canvas.Pen, f *control.Search) {
+func searchState(p *canvas.Pen, s State, f *control.Search) {
 	t := p.Theme()
 	switch {
 	case f.Error != "":
 		p.Put(style.Bad, t.Bad+" FAILED").Put(style.Plain, "  ").Fit(style.Plain, f.Error, 0)
 		return
 	case f.Over() && f.Verdict == "":
-		p.Put(style.Warn, t.Pause+" stopped").Fit(style.Plain, fmt.Sprintf("  after %d trials, %s", len(f.Trials), figure.Seconds(f.Spent)), 0)
+		p.Put(style.Warn, t.Pause+" stopped").Fit(style.Plain, "  after "+trialsIn(f), 0)
 		return
 	case f.Over():
 		symbol, role := t.Good, style.Good
@@ -173,7 +173,7 @@ func searchState(p *canvas.Pen, f *control.Search) {
 		if f.Confidence != "" {
 			p.Put(style.Dim, "  confidence ").Fit(confidenceRole(f.Confidence), f.Confidence, 0)
 		}
-		if text := fmt.Sprintf("   %d trials, %s", len(f.Trials), figure.Seconds(f.Spent)); p.Room() >= len(text) {
+		if text := "   " + trialsIn(f); p.Room() >= len(text) {
 			p.Put(style.Dim, text)
 		}
 		return
@@ -181,11 +181,20 @@ func searchState(p *canvas.Pen, f *control.Search) {
 	p.Put(style.Accent, t.Run+" ")
 	if x := f.Trial; x != nil {
 		p.Put(style.Strong, fmt.Sprintf("trial %d: %s", len(f.Trials)+1, searchRate(f, x.Rate))).Put(style.Dim, "  "+x.Phase+"  ")
-		if x.Length > 0 {
+		took := x.Took
+		if !f.Silent && !s.Dead && !x.Began.IsZero() { // between two of its steps it says nothing new
+			took = max(took, s.Now.Sub(x.Began).Seconds())
+		}
+		if x.Length > 0 && took <= x.Length {
 			if p.Room() > 50 {
-				p.Put(style.Accent, chart.Bar(x.Took/x.Length, 12, t.Level)).Put(style.Plain, " ")
+				p.Put(style.Accent, chart.Bar(took/x.Length, 12, t.Level)).Put(style.Plain, " ")
 			}
-			p.Put(style.Plain, figure.Seconds(x.Took)+" of "+figure.Seconds(x.Length))
+			p.Put(style.Plain, figure.Seconds(took)+" of "+figure.Seconds(x.Length))
+		} else {
+			p.Put(style.Plain, "for "+figure.Seconds(took))
+		}
+		if x.Step != "" && x.Step != "load" {
+			p.Put(style.Plain, ", "+x.Step)
 		}
 	} else {
 		p.Put(style.Plain, "begins")
@@ -193,6 +202,14 @@ func searchState(p *canvas.Pen, f *control.Search) {
 	if left := f.Most - f.Spent; f.Most > 0 {
 		p.Fit(style.Dim, "   at most "+figure.Seconds(max(left, 0))+" left", 0)
 	}
+}
+
+func trialsIn(f *control.Search) string {
+	n := fmt.Sprintf("%d trials", len(f.Trials))
+	if len(f.Trials) == 1 {
+		n = "1 trial"
+	}
+	return n + ", " + figure.Seconds(f.Spent)
 }
 
 func confidenceRole(c string) style.Role {
@@ -222,7 +239,7 @@ func bracket(p *canvas.Pen, f *control.Search) {
 	default:
 		p.Put(style.Dim, "not known yet: "+searchRate(f, f.From)+" to "+searchRate(f, f.To))
 	}
-	if text := fmt.Sprintf("   %d trials, %s", len(f.Trials), figure.Seconds(f.Spent)); p.Room() >= len(text) {
+	if text := "   " + trialsIn(f); p.Room() >= len(text) {
 		p.Put(style.Dim, text)
 	}
 }
@@ -240,7 +257,7 @@ func searchLine(p *canvas.Pen, s State, f *control.Search) {
 		} else {
 			p.Put(style.Plain, "?")
 		}
-		p.Fit(style.Dim, fmt.Sprintf("  %d trials", len(f.Trials)), 0)
+		p.Fit(style.Dim, "  after "+trialsIn(f), 0)
 	case f.Verdict == "capacity":
 		p.Put(style.Dim, "last search: ").Put(style.Strong, searchShort(f, f.Capacity)).Fit(style.Dim, " at "+f.SLO+agoOf(s, f), 0)
 	case f.HighestKept > 0:

@@ -89,7 +89,10 @@ func comparisonState(p *canvas.Pen, s State, x *control.Comparison) {
 		took = max(took, s.Now.Sub(x.Started).Seconds())
 	}
 	p.Put(style.Dim, "for ").Put(style.Plain, figure.Seconds(took))
-	if x.Left > 0 && !x.Over() {
+	switch {
+	case x.Over() && !x.At.IsZero():
+		p.Fit(style.Dim, ", "+figure.Ago(s.Now, x.At), 0)
+	case x.Left > 0:
 		p.Fit(style.Plain, ", about "+figure.Seconds(x.Left)+" left", 0)
 	}
 }
@@ -104,19 +107,20 @@ func pairStrip(p *canvas.Pen, x *control.Comparison) {
 		}
 		return t.B
 	}
-	round, pair, bad := 1, 0, ""
+	round, bad := 1, ""
+	n := 0 // runs of the round: a pair that does not count is made again
 	for _, r := range x.Runs {
 		if p.Room() < 40 {
 			break
 		}
 		if r.Round > round {
 			p.Put(style.Dim, " | ")
-			round, pair = r.Round, 0
+			round, n = r.Round, 0
 		}
-		if r.Pair != pair && pair > 0 {
+		if n > 0 && n%2 == 0 {
 			p.Put(style.Plain, " ")
 		}
-		pair = r.Pair
+		n++
 		switch r.State {
 		case control.Running:
 			p.Put(style.Chosen, ring(r.Build))
@@ -130,8 +134,8 @@ func pairStrip(p *canvas.Pen, x *control.Comparison) {
 			p.Put(style.Accent, ring(r.Build))
 		}
 	}
-	if n := len(x.Runs); n > 0 && !x.Over() && x.Runs[n-1].Round == round {
-		for k := 2*(x.Pairs-pair) + missing(x.Runs); k > 0 && p.Room() > 36; k-- {
+	if last := len(x.Runs) - 1; last >= 0 && !x.Over() && x.Runs[last].Round == round {
+		for k := 2*(x.Pairs-x.Runs[last].Pair) + n%2; k > 0 && p.Room() > 36; k-- {
 			if k%2 == 0 {
 				p.Put(style.Plain, " ")
 			}
@@ -142,18 +146,6 @@ func pairStrip(p *canvas.Pen, x *control.Comparison) {
 	if bad != "" {
 		p.Put(style.Dim, "  "+t.Warn+" ").Fit(style.Warn, bad, 0)
 	}
-}
-
-// missing is how many runs the pair that goes on still needs.
-func missing(runs []control.PairRun) int {
-	last := runs[len(runs)-1]
-	n := 0
-	for _, r := range runs {
-		if r.Pair == last.Pair && r.Round == last.Round {
-			n++
-		}
-	}
-	return n % 2
 }
 
 // findingLine: name, medians, estimate with its interval, and the interval drawn against the floor.

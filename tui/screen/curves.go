@@ -15,12 +15,15 @@ import (
 )
 
 // axis is the part of the run, in seconds since its start, that the curves show.
-type axis struct{ from, to, now float64 }
+type axis struct {
+	from, to, now float64
+	over          bool // now is the end
+}
 
 // axisOf is the whole plan, or the window with a little of what comes.
 func axisOf(l *control.Load, s State) axis {
 	now, w := finite(l.Elapsed), s.Window.Seconds()
-	a := axis{0, span0(l), now}
+	a := axis{0, span0(l), now, l.Over()}
 	if w <= 0 || w >= a.to {
 		return a
 	}

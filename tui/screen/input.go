@@ -2,6 +2,7 @@ package screen
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -42,7 +43,7 @@ func characters(s string) []string {
 		if c == "\n" || c == "\r\n" || c == "\r" || c == "\t" {
 			c = " "
 		}
-		if r := c[0]; r < 0x20 || r == 0x7f { // a control character is no text
+		if r, _ := utf8.DecodeRuneInString(c); r < 0x20 || r >= 0x7f && r < 0xa0 || r == utf8.RuneError { // a control character is no text
 			continue
 		}
 		all = append(all, c)

@@ -12,6 +12,7 @@ import (
 // and the search that make such runs.
 type Load struct {
 	state  string
+	trial  bool // it is one of a search or a comparison: it takes no orders
 	run    string
 	recent []control.Point // of each second since this screen is open: the run's own history gets coarse as it grows long
 }
@@ -25,6 +26,7 @@ const recentPoints = 3600
 // Apply remembers the state, as the same key pauses and goes on, and what the newest second was like.
 func (ld *Load) Apply(s *control.Snapshot) {
 	l := s.Load
+	ld.trial = s.Search != nil && !s.Search.Over() || s.Comparison != nil && !s.Comparison.Over()
 	if l == nil {
 		ld.state, ld.run, ld.recent = "", "", nil
 		return
@@ -63,11 +65,12 @@ func (ld *Load) history(l *control.Load, s State) []control.Point {
 
 // Keys are the verbs of a run that goes on; each is there only if the server offers it.
 func (ld *Load) Keys() []Key {
-	export := Key{Press: []string{"x"}, Label: "x", Hint: "x export", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
-	switch ld.state {
-	case "":
+	export := Key{Press: []string{"x"}, Label: "x", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
+	switch {
+	case ld.state == "":
 		return nil
-	case control.Done, control.Failed, control.Stopped:
+	case ld.trial, ld.state == control.Done, ld.state == control.Failed, ld.state == control.Stopped:
+		export.Hint = "x export"
 		return []Key{export}
 	}
 	rate := func(factor float64) func() Intent {
@@ -88,7 +91,7 @@ func (ld *Load) Keys() []Key {
 		{Press: []string{"g"}, Label: "g", Hint: "g go to", Help: "go to a rate, held until = or the next stage", Verb: "load.rate", Do: func() Intent {
 			return Intent{Verb: "load.rate", Prompt: "rate, as 30k/s", Answer: func(text string) any { return map[string]any{"rate": text} }}
 		}},
-		{Press: []string{"n"}, Label: "n", Hint: "n next", Help: "the next stage, at once", Verb: "load.next", Do: plain("load.next")},
+		{Press: []string{"n"}, Label: "n", Help: "the next stage, at once", Verb: "load.next", Do: plain("load.next")},
 		{Press: []string{"m"}, Label: "m", Hint: "m mark", Help: "put a mark with a text on the curves and into the run's log", Verb: "load.mark", Do: func() Intent {
 			return Intent{Verb: "load.mark", Prompt: "mark", Answer: func(text string) any { return map[string]any{"text": text} }}
 		}},
@@ -184,7 +187,10 @@ func (ld *Load) Place(s State, w, h int) []Placed {
 	case search:
 		above.panels = []Placed{{Panel: ldSearch, W: w}}
 	}
-	if len(above.panels) > 0 && s.Snap.Load == nil {
+	if s.Snap.Load == nil {
+		if len(above.panels) == 0 { // what to do is said once
+			above.panels, above.want = []Placed{{Panel: ldRate, W: w}}, 9
+		}
 		return settle(h, []row{above, {part: part{least: 3, want: 3 + h/6}, order: 2, panels: []Placed{{Panel: ldStages, W: w}}}})
 	}
 	var all []row
@@ -261,13 +267,18 @@ func settle(h int, all []row) []Placed {
 
 // noLoad fills the panels when there is no run: a newcomer learns here how to start one.
 func noLoad(c *canvas.Canvas, title string, focused bool) {
-	in := c.Box(title, focused)
 	if title != "Sent rate" { // once is enough
-		in.Text(0, 0, style.Dim, "no load run")
+		c.Box(title, focused).Text(0, 0, style.Dim, "no load run")
 		return
 	}
+	in := c.Box("Load", focused)
 	in.At(0, 0).Fit(style.Dim, "no load run; in another terminal:", 0)
-	in.At(0, 1).Fit(style.Plain, "loadgen run PROFILE", 0)
+	for y, k := range [][2]string{
+		{"loadgen run first", "send the load of a profile, measure, judge"}, {"loadgen profiles", "which profiles there are"},
+		{"loadgen search ci --slo 'p99<100ms'", "how much it can take"}, {"loadgen compare ci --help", "is this build slower than that one?"},
+	} {
+		in.At(2, y+1).Put(style.Plain, k[0]).To(40).Put(style.Plain, " ").Fit(style.Dim, k[1], 0)
+	}
 }
 
 // framed is a panel with its frame, where there are enough lines that one may cost two; else it is bare.

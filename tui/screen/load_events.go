@@ -43,9 +43,18 @@ func drawStages(c *canvas.Canvas, s State, focused bool) {
 	}
 }
 
-// happened is the log strip with what was done to the run by hand, in the order of time.
+// happened is the log strip with what was done to the run by hand, in the order of time. Of commits, which come each second, the
+// newest is enough here.
 func happened(s State) []control.Event {
-	out := slices.Clone(s.Snap.Events)
+	var out []control.Event
+	committed := false
+	for _, e := range slices.Backward(s.Snap.Events) {
+		if e.Kind != "commit" || !committed {
+			out = append(out, e)
+		}
+		committed = committed || e.Kind == "commit"
+	}
+	slices.Reverse(out)
 	if l := s.Snap.Load; l != nil {
 		start := began(l)
 		for _, c := range l.Changes {
@@ -76,8 +85,10 @@ func stages(p *canvas.Pen, l *control.Load) {
 		}
 		symbol, role := t.Todo, style.Dim
 		switch {
-		case l.State == control.Done || i < l.StageIndex:
+		case l.State == control.Done && complete(l) || i < l.StageIndex:
 			symbol, role = t.Good, style.Good
+		case i == l.StageIndex && l.Over():
+			symbol, role = t.Pause, style.Warn
 		case i == l.StageIndex && !l.Over():
 			symbol, role = t.Run, style.Accent
 		}
@@ -97,6 +108,9 @@ func stages(p *canvas.Pen, l *control.Load) {
 		p.Fit(style.Plain, text, 0)
 	}
 }
+
+// complete says that the schedule came to its end; a run that was stopped has stages that never were.
+func complete(l *control.Load) bool { return !(l.Total > 0) || l.Elapsed >= l.Total-1 }
 
 func stageText(st control.Stage) string {
 	text := " " + st.Name

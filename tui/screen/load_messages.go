@@ -22,7 +22,7 @@ func proofOf(s State) *control.Proof {
 // feeds are the streams that read what the run writes, the one that is most behind first.
 func feeds(s State) []control.Stream {
 	l := s.Snap.Load
-	if l == nil {
+	if c := s.Snap.Comparison; l == nil || c != nil && !c.Over() { // the runs of a comparison have pipelines of their own
 		return nil
 	}
 	topics := strings.Split(l.Topic, ", ")

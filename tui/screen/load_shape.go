@@ -52,7 +52,11 @@ func drawPartitions(c *canvas.Canvas, s State, focused bool) {
 	in := c.Stale(l.Silent).BoxAged(fmt.Sprintf("Partitions (%d)", len(l.Partitions)), loadNote(s, l), focused)
 	w, h := in.Size()
 	if len(l.Partitions) == 0 {
-		in.Text(0, 0, style.Dim, "nothing acknowledged yet")
+		text := "nothing acknowledged yet"
+		if l.Acked > 0 {
+			text = "this run does not tell them"
+		}
+		in.Text(0, 0, style.Dim, text)
 		return
 	}
 	skew, most := skewOf(l.Partitions)

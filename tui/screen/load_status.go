@@ -69,6 +69,9 @@ func (ld *Load) Status(p *canvas.Pen, s State) {
 		return
 	}
 	wide := p.Room() >= 100
+	if trialStatus(p, s) {
+		return
+	}
 	p.Put(style.Strong, p.Fitted(l.Profile, map[bool]int{true: 30, false: 18}[wide]))
 	if wide && l.Cluster != "" {
 		p.Put(style.Dim, " on ").Put(style.Plain, p.Fitted(l.Cluster, 24))
@@ -103,7 +106,11 @@ func (ld *Load) Status(p *canvas.Pen, s State) {
 		}
 		ends = "  ends about " + s.Now.Add(time.Duration(left*float64(time.Second))).Format(form)
 	}
-	pct := fmt.Sprintf(" %4s", figure.Percent(l.Progress))
+	share := l.Progress
+	if l.Over() && !complete(l) {
+		share = l.Elapsed / l.Total
+	}
+	pct := fmt.Sprintf(" %4s", figure.Percent(share))
 	if p.Room() < len(rest)+len(pct) {
 		rest = ""
 	}
@@ -112,9 +119,36 @@ func (ld *Load) Status(p *canvas.Pen, s State) {
 		ends = ""
 	}
 	if width := p.Room() - len(pct) - len(ends) - 2; width >= 5 {
-		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(l.Progress, width, p.Theme().Level))
+		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(share, width, p.Theme().Level))
 	}
 	p.Put(style.Plain, pct+ends)
+}
+
+// trialStatus is the line of a run that is but one of a search's or a comparison's: its end says little.
+func trialStatus(p *canvas.Pen, s State) bool {
+	l := s.Snap.Load
+	t := p.Theme()
+	switch c, f := s.Snap.Comparison, s.Snap.Search; {
+	case f != nil && !f.Over():
+		p.Put(style.Accent, t.Run+" search ").Put(style.Strong, p.Fitted(f.Profile, 18)).Put(style.Plain, fmt.Sprintf("  trial %d", len(f.Trials)+1))
+	case c != nil && !c.Over():
+		p.Put(style.Accent, t.Run+" "+c.Kind+" ").Put(style.Strong, p.Fitted(c.Profile, 18))
+		if n := len(c.Runs); n > 0 {
+			p.Put(style.Plain, fmt.Sprintf("  pair %d of %d, %s", c.Runs[n-1].Pair, c.Pairs, c.Runs[n-1].Build))
+		}
+	default:
+		return false
+	}
+	symbol, word, role := badge(t, s)
+	if l.Over() {
+		word = "load " + word
+	}
+	p.Put(style.Dim, "  run #"+tail(l.Run, 6)+" ").Put(role, symbol+" "+word).Put(style.Plain, " "+figure.Clock(l.Elapsed))
+	pct := fmt.Sprintf(" %4s", figure.Percent(l.Progress))
+	if width := min(p.Room()-len(pct)-2, 30); width >= 5 {
+		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(l.Progress, width, t.Level)).Put(style.Plain, pct)
+	}
+	return true
 }
 
 // tail is the end of a run id: its beginning is the date, the same for all runs of a day.

@@ -89,7 +89,7 @@ func (s scale) of(v float64) float64 {
 
 // plot draws a figure with its axes. seconds is what the time axis spans, now where we are on it.
 func plot(in *canvas.Canvas, f chart.Figure, seconds, now float64, label func(float64) string) {
-	plotOn(in, f, axis{0, seconds, now}, linear(f.Top, label))
+	plotOn(in, f, axis{to: seconds, now: now}, linear(f.Top, label))
 }
 
 var roles = map[chart.Mark]style.Role{chart.Marked: style.Dim, chart.Ahead: style.Dim, chart.Ruled: style.Warn, chart.Planned: style.Plain, chart.Beside: style.Plain, chart.Got: style.Accent}
@@ -135,6 +135,10 @@ func timeAxis(in *canvas.Canvas, a axis) {
 	seconds := a.to - a.from
 	last := -1
 	step := niceTime(seconds / float64(max(cols/11, 1)))
+	name := "now"
+	if a.over {
+		name = "end"
+	}
 	nowX := int(min(max(a.x(a.now), 0), 1) * float64(cols-1))
 	for at := math.Ceil(a.from/step) * step; at <= a.to; at += step {
 		x := int(a.x(at) * float64(cols-1))
@@ -151,9 +155,9 @@ func timeAxis(in *canvas.Canvas, a axis) {
 	}
 	if nowX+3 <= cols {
 		in.Text(nowX, 0, style.Accent, in.Theme.Foot)
-		in.Text(nowX, 1, style.Accent, "now")
+		in.Text(nowX, 1, style.Accent, name)
 	} else {
-		in.Right(cols, 1, style.Accent, "now")
+		in.Right(cols, 1, style.Accent, name)
 	}
 }
 
