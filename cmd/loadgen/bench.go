@@ -33,6 +33,7 @@ type bench struct {
 	dir       string            // each run has a home below it
 	made      int
 	settle    time.Duration
+	shown     *comparing
 }
 
 func (b *bench) read() (*load.Profile, error) {
@@ -111,10 +112,11 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	b.shown.step("load")
 	k := newKeeper(ctx, pr, brokers, p, b.overrides, "")
 	out.Load, err = load.Run(ctx, load.Options{
 		Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
-		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
+		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) }, Progress: b.shown.run,
 	})
 	if err != nil {
 		return err
@@ -122,6 +124,7 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	b.shown.step("proof")
 	sent := time.Now()
 	m, err := load.ReadManifest(pr.Home, out.Load.Run)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/internal/control"
 	"weir/internal/project"
 	"weir/internal/regress"
 )
@@ -83,10 +84,16 @@ func calibrated(ctx context.Context, app *cli.App, b *bench, pairs int) (calibra
 	if err != nil {
 		return calibration{}, err
 	}
-	plan := regress.Plan{Metrics: metrics, Pairs: pairs, Confirm: regress.Never, Make: b.make, Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) }}
+	b.shown = showComparison(ctx, app, b.project, control.Calibrate, filepath.Base(b.dir), p.Name, metrics, pairs)
+	defer b.shown.close()
+	plan := regress.Plan{Metrics: metrics, Pairs: pairs, Confirm: regress.Never, Make: b.shown.making(b.make), Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) }}
 	c, err := plan.Do(ctx)
 	if err != nil {
+		b.shown.failed(ctx, err)
 		return calibration{}, err
+	}
+	if c.Broken || c.Verdict == regress.Invalid {
+		b.shown.ended(c)
 	}
 	switch {
 	case c.Broken:
@@ -105,6 +112,7 @@ func calibrated(ctx context.Context, app *cli.App, b *bench, pairs int) (calibra
 		}
 		cal.Noise = append(cal.Noise, n)
 	}
+	b.shown.calibrated(cal.Noise)
 	return cal, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/control"
 	"weir/internal/project"
 	"weir/internal/regress"
 	"weir/internal/results"
@@ -34,6 +36,7 @@ type compareOptions struct {
 	fromStore, strict                                            bool
 	store, accepted                                              string
 	last                                                         int
+	shown                                                        *comparing // nil: no runs are made
 }
 
 func newCompare(app *cli.App) *cobra.Command {
@@ -59,8 +62,8 @@ Exit codes: 0 unchanged or improved, 2 wrong usage, 4 regressed, 5 data not righ
 	f := c.Flags()
 	o.overrides.flags(f)
 	o.outputs.flags(f)
-	f.StringVar(&o.baseline, "baseline", "", "shell command of the build to compare with")
-	f.StringVar(&o.candidate, "candidate", "", "shell command of the build under test")
+	f.StringVar(&o.baseline, "baseline", "", "shell command of the build to compare with (default: compare.baseline of weir.yaml)")
+	f.StringVar(&o.candidate, "candidate", "", "shell command of the build under test (default: compare.candidate of weir.yaml)")
 	f.IntVar(&o.pairs, "pairs", 0, "pairs of runs, at most 12 (default: 6, or as many as the number of metrics that decide needs)")
 	f.DurationVar(&o.settle, "settle", 2*time.Second, "between the start of a pipeline and the load, for jobs that start at the latest record")
 	f.StringVar(&o.confirm, "confirm", string(regress.Auto), "second round before a build is called slower: auto (where runs scatter by more than 3 %), always, never")
@@ -97,8 +100,9 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	case o.from != "":
 		return o.judge(app, pr)
 	}
+	o.baseline, o.candidate = cmp.Or(o.baseline, pr.Weir.Compare.Baseline), cmp.Or(o.candidate, pr.Weir.Compare.Candidate)
 	if len(args) == 0 || o.baseline == "" || o.candidate == "" {
-		return cli.Usage(fmt.Errorf("expected a profile, --baseline and --candidate, or --from"), "`loadgen compare --help` has examples")
+		return cli.Usage(fmt.Errorf("expected a profile, --baseline and --candidate, or --from"), "`loadgen compare --help` has examples; weir.yaml can hold the commands: compare: {baseline: …, candidate: …}")
 	}
 	b := &bench{app: app, project: pr, profile: args[0], overrides: o.overrides, settle: o.settle, commands: map[string]string{regress.Baseline: o.baseline, regress.Candidate: o.candidate}}
 	if b.dir = o.out; b.dir == "" {
@@ -118,12 +122,16 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if err := o.enough(metrics); err != nil {
 		return err
 	}
+	o.shown = showComparison(ctx, app, pr, control.Compare, filepath.Base(b.dir), p.Name, metrics, o.pairs)
+	defer o.shown.close()
+	b.shown = o.shown
 	plan := regress.Plan{
-		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Make: b.make,
+		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Make: o.shown.making(b.make),
 		Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) },
 	}
 	c, err := plan.Do(ctx)
 	if err != nil {
+		o.shown.failed(ctx, err)
 		return err
 	}
 	c.Profile = p.Name
@@ -183,6 +191,7 @@ func (o *compareOptions) tell(app *cli.App, pr *project.Project, dir string, c r
 	for _, e := range accepted.Excuse(&c, time.Now()) {
 		app.Log.Warn("no longer accepted", "what", e)
 	}
+	o.shown.ended(c)
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err

@@ -68,9 +68,9 @@ func (o *resumeOptions) run(ctx context.Context, app *cli.App, name string) erro
 	if err != nil {
 		return err
 	}
-	show, end := watch(ctx, app, pr)
+	show, end := watch(ctx, app, pr, brokers)
 	defer end()
-	live, tell, done, err := owned(ctx, app, pr, m.Run)
+	live, tell, done, err := owned(ctx, app, pr, brokers, m.Run)
 	if errors.Is(err, control.ErrServed) { // it does not answer, but it lives: stopped, for instance
 		return cli.Usage(fmt.Errorf("run %s: its generator is still there: %w", m.Run, err), "two generators of one run would send messages twice: kill that one first")
 	}

@@ -60,13 +60,13 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	show, end := watch(ctx, app, pr)
+	show, end := watch(ctx, app, pr, brokers)
 	defer end()
 	shard, id, err := o.part(p)
 	if err != nil {
 		return err
 	}
-	live, tell, done := steerable(ctx, app, pr, id.String())
+	live, tell, done := steerable(ctx, app, pr, brokers, id.String())
 	defer done()
 	holds, closeTable, err := tableRows(ctx, pr, p)
 	if err != nil {

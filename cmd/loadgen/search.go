@@ -318,13 +318,17 @@ func searchText(s *searching) string {
 
 // trialLine is a trial in one line.
 func (s *searching) trialLine(i int, t search.Trial) string {
-	told := t.Reason
-	if t.Outcome == search.Kept {
-		var values []string
-		for _, l := range s.SLO.Limits {
-			values = append(values, l.Metric+" "+l.Write(t.Values[l.Metric]))
-		}
-		told = strings.Join(values, ", ")
+	return fmt.Sprintf("trial %2d  %10s  %-8s  %s  (%s)", i+1, s.rate(t.Rate), t.Outcome, s.told(t), t.Phase)
+}
+
+// told is what a trial measured, or what it did not keep.
+func (s *searching) told(t search.Trial) string {
+	if t.Outcome != search.Kept {
+		return t.Reason
 	}
-	return fmt.Sprintf("trial %2d  %10s  %-8s  %s  (%s)", i+1, s.rate(t.Rate), t.Outcome, told, t.Phase)
+	var values []string
+	for _, l := range s.SLO.Limits {
+		values = append(values, l.Metric+" "+l.Write(t.Values[l.Metric]))
+	}
+	return strings.Join(values, ", ")
 }

@@ -14,6 +14,12 @@ func Schema(v any, title string) ([]byte, error) {
 		RequiredFromJSONSchemaTags: true,
 		Anonymous:                  true,
 		Mapper:                     mapped,
+		Namer: func(t reflect.Type) string { // a struct named Size must not hide our Size
+			if t.PkgPath() == reflect.TypeFor[Size]().PkgPath() {
+				return "config." + t.Name()
+			}
+			return ""
+		},
 	}
 	s := r.Reflect(v)
 	s.Title = title

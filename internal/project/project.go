@@ -32,6 +32,13 @@ type Weir struct {
 	Lake       Lake            `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
 	Hive       Hive            `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
 	EMR        emr.Config      `yaml:"emr,omitempty" jsonschema:"description=where pipeline submit --to emr and --to emr-serverless run jobs"`
+	Compare    Compare         `yaml:"compare,omitempty" jsonschema:"description=the two builds that loadgen compare measures where nothing else is said"`
+}
+
+// Compare is the `compare` block.
+type Compare struct {
+	Baseline  string `yaml:"baseline,omitempty" jsonschema:"description=shell command that serves the pipeline of the build to compare with"`
+	Candidate string `yaml:"candidate,omitempty" jsonschema:"description=the same of the build under test"`
 }
 
 // Lake is the `lake` block.
