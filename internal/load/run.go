@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	options := o.Profile.clientOptions()
 	if o.Profile.Producer.Transaction.on() {
-		options = append(options, kgo.TransactionalID("weir-load-"+o.Run.String()), kgo.TransactionTimeout(time.Minute))
+		options = append(options, kgo.TransactionalID(transactionalID+o.Run.String()), kgo.TransactionTimeout(time.Minute))
 	}
 	client, err := o.Connect(options...)
 	if err != nil {
@@ -92,6 +92,9 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	return r.do(ctx)
 }
+
+// transactionalID is what the transactional ids of runs begin with.
+const transactionalID = "weir-load-"
 
 // prepare makes the topic and the schema of a stream.
 func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec) error {
