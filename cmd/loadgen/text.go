@@ -142,6 +142,11 @@ func proofText(r verify.Result) string {
 	if !r.Drained && r.Lost > 0 {
 		b.WriteString("  the table has not reached the last acknowledged message: some of the lost may still be on their way\n")
 	}
+	if len(r.Tables) == 0 {
+		for _, g := range r.Gone {
+			fmt.Fprintf(&b, "  %s\n", g)
+		}
+	}
 	for _, e := range r.Evidence {
 		fmt.Fprintf(&b, "  %s\n", e)
 	}

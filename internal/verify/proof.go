@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"weir/internal/avro"
+	"weir/internal/lake"
 )
 
 // proof is what the workers share.
@@ -54,7 +55,7 @@ func newProof(o Options) (*proof, error) {
 	p := &proof{o: o, found: newWitnesses(), times: map[int64]snapshotTime{}}
 	writer, err := avro.Parse(o.Claim.Schema)
 	if err != nil {
-		return nil, fmt.Errorf("verify run %s: schema: %w", o.Claim.Run, err)
+		return nil, fmt.Errorf("schema: %w", err)
 	}
 	var fields []arrow.Field
 	for _, f := range o.Table.Schema().Fields() {
@@ -64,7 +65,7 @@ func newProof(o Options) (*proof, error) {
 	}
 	p.target = arrow.NewSchema(fields, nil)
 	if p.plan, err = avro.Compile(writer, p.target); err != nil {
-		return nil, fmt.Errorf("verify run %s: the table cannot hold what was sent: %w", o.Claim.Run, err)
+		return nil, fmt.Errorf("the table cannot hold what was sent: %w", err)
 	}
 	for _, s := range o.Claim.Shards {
 		n := (max(s.Reserved, s.Sent) + 63) / 64
@@ -87,6 +88,11 @@ func newProof(o Options) (*proof, error) {
 		p.times[s.ID] = t
 	}
 	return p, nil
+}
+
+// gone notes a file that is not there.
+func (p *proof) gone(f lake.PlannedFile) {
+	p.found.lack(Gone{Path: f.Path, Rows: f.Rows, Snapshot: f.Snapshot})
 }
 
 // fate is where a message must end.
@@ -119,7 +125,7 @@ func (p *proof) result() Result {
 	c := p.found.counts
 	r.Unexplained = c["quarantined"]
 	r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unknown = c["lost"], c["doubled"], c["reordered"], c["altered"], c["unknown"]
-	r.Evidence = p.found.evidence()
+	r.Evidence, r.Gone = p.found.evidence(), p.found.files()
 	return r
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"math/big"
 	"math/rand/v2"
@@ -406,5 +407,46 @@ func TestTableThatCannotProveIsRefused(t *testing.T) {
 	narrow := &memTable{schema: arrow.NewSchema(plain.schema.Fields()[1:], nil)}
 	if _, err = Run(t.Context(), Options{Claim: claim(t), Table: narrow}); err == nil || !strings.Contains(err.Error(), "the table cannot hold what was sent") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// missingFile is a table one of whose files is not there.
+type missingFile struct {
+	*memTable
+	path  string
+	plans *int // how often it was asked; from the second time on it has a newer snapshot, if moves
+	moves bool
+}
+
+func (t missingFile) Plan(ctx context.Context) (lake.Plan, error) {
+	p, err := t.memTable.Plan(ctx)
+	if *t.plans++; t.moves && *t.plans > 1 {
+		p.Snapshot = 2
+	}
+	return p, err
+}
+
+func (t missingFile) Scan(ctx context.Context, p lake.Plan) iter.Seq2[lake.Chunk, error] {
+	if p.Files[0].Path == t.path && (!t.moves || p.Snapshot == 1) {
+		return func(yield func(lake.Chunk, error) bool) {
+			yield(lake.Chunk{}, fmt.Errorf("read %s: %w", t.path, fs.ErrNotExist))
+		}
+	}
+	return t.memTable.Scan(ctx, p)
+}
+
+func TestAFileThatIsGoneIsNamedWithWhatItHeld(t *testing.T) {
+	table := missingFile{memTable: tableOf(t, split(sent())...), path: "1", plans: new(int)}
+	got, err := Run(t.Context(), Options{Claim: claim(t), Table: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Good() || len(got.Gone) != 1 || got.Gone[0].Path != "1" || got.Lost != 200 || got.Rows != 1000 || len(got.Evidence) != most {
+		t.Errorf("got %+v", got)
+	}
+	// A compaction that has taken the file away meanwhile is no damage.
+	table.moves, *table.plans = true, 0
+	if got, err = Run(t.Context(), Options{Claim: claim(t), Table: table}); err != nil || !got.Good() || got.Rows != 1200 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }

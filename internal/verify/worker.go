@@ -31,7 +31,7 @@ type worker struct {
 func newWorker(p *proof) (*worker, error) {
 	b, err := avro.NewBatch(p.target)
 	if err != nil {
-		return nil, fmt.Errorf("verify run %s: %w", p.o.Claim.Run, err)
+		return nil, err
 	}
 	return &worker{proof: p, content: p.o.Claim.NewContent(), batch: b, age: newAges(), reached: map[int32]int64{}, lanes: map[lane]*track{}}, nil
 }
