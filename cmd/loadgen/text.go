@@ -127,6 +127,9 @@ func proofText(r verify.Result) string {
 	if r.Poison > 0 || r.Unexplained > 0 {
 		fmt.Fprintf(&b, "  quarantined on purpose %d of %d, without a reason %d\n", r.Quarantined-r.Unexplained, r.Poison, r.Unexplained)
 	}
+	if r.OutOfOrder > 0 {
+		fmt.Fprintf(&b, "  out of order on purpose %d: they stand behind later messages\n", r.OutOfOrder)
+	}
 	if r.Aborted > 0 {
 		fmt.Fprintf(&b, "  aborted on purpose %d: nobody may see them\n", r.Aborted)
 	}

@@ -109,6 +109,13 @@ func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec)
 		}
 	}
 	r.mix.SetSchemaID(i, id)
+	later := 0
+	if g := r.mix.Later(i); g != nil { // before the first message: a refusal of the registry ends the run at its start
+		if later, err = r.Register(ctx, subject, g.Schema()); err != nil {
+			return fmt.Errorf("register the second schema of value.evolve: %s: %w", subject, err)
+		}
+		r.mix.SetLaterID(i, later)
+	}
 	to := target{topic: m.Topic.Name, partitions: int32(partitions)}
 	for _, name := range sortedHeaders(m.Headers) {
 		to.headers = append(to.headers, kgo.RecordHeader{Key: name, Value: []byte(m.Headers[name])})
@@ -116,7 +123,7 @@ func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec)
 	r.targets[i] = to
 	r.partitions += partitions
 	r.manifest.Streams = append(r.manifest.Streams, StreamRecord{
-		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, Content: spec,
+		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, LaterID: later, Content: spec,
 	})
 	return nil
 }
@@ -160,6 +167,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
+	s.shuffles = mix.Shuffles()
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup, s.told = time.Duration(p.Warmup), stagesOf(curve)
 	s.rec.setStages(len(s.told))

@@ -83,6 +83,15 @@ func describeTopic(ctx context.Context, adm *kadm.Client, name string) (kadm.Top
 	return all[name], nil
 }
 
+// refusal is an authorizer's, in our words.
+type refusal struct {
+	said string
+	err  error
+}
+
+func (r *refusal) Error() string { return r.said }
+func (r *refusal) Unwrap() error { return r.err }
+
 // mayNot puts the refusal of an authorizer into words: what the broker's user may not do. Other errors stay as they are.
 func mayNot(err error, do string) error {
 	ask := "ask for the rights to describe and write the topic (and to create it, if the run is to make it)"
@@ -95,7 +104,7 @@ func mayNot(err error, do string) error {
 	}
 	at, _, _ := strings.Cut(err.Error(), ": "+errors.Unwrap(err).Error())
 	return &cli.Error{
-		Err:  fmt.Errorf("%s: the broker does not allow this user to %s", at, do),
+		Err:  &refusal{fmt.Sprintf("%s: the broker does not allow this user to %s", at, do), err},
 		Hint: ask + ", or log in as another user (kafka.sasl or kafka.tls in weir.yaml)",
 	}
 }

@@ -19,8 +19,9 @@ type proof struct {
 	o       Options
 	target  *arrow.Schema // the table's value columns
 	plan    *avro.Plan
-	seen    []bitSet // per shard: the message is in the table
-	refused []bitSet // per shard: the message is in the quarantine
+	later   *avro.Plan // of the later schema
+	seen    []bitSet   // per shard: the message is in the table
+	refused []bitSet   // per shard: the message is in the quarantine
 	found   *witnesses
 	workers []*worker
 	times   map[int64]snapshotTime
@@ -66,6 +67,15 @@ func newProof(o Options) (*proof, error) {
 	p.target = arrow.NewSchema(fields, nil)
 	if p.plan, err = avro.Compile(writer, p.target); err != nil {
 		return nil, fmt.Errorf("the table cannot hold what was sent: %w", err)
+	}
+	if o.Claim.Later != "" {
+		later, err := avro.Parse(o.Claim.Later)
+		if err != nil {
+			return nil, fmt.Errorf("the second schema: %w", err)
+		}
+		if p.later, err = avro.Compile(later, p.target); err != nil {
+			return nil, fmt.Errorf("the table cannot hold what was sent with the second schema: %w", err)
+		}
 	}
 	for _, s := range o.Claim.Shards {
 		n := (max(s.Reserved, s.Sent) + 63) / 64
@@ -116,6 +126,7 @@ func (p *proof) result() Result {
 	for _, w := range p.workers {
 		r.Rows += w.count
 		r.OrderUnchecked += w.unordered
+		r.OutOfOrder += p.behind(w)
 		age.Merge(w.age)
 	}
 	r.ReadableRows = age.TotalCount()

@@ -34,12 +34,16 @@ type Claim struct {
 	Shards []Shard
 	Final  bool            // the run ended in order: nothing was sent beyond the shards' Sent
 	Schema string          // Avro, that the values were written with
+	Later  string          // Avro, of the values for which Evolved says so; empty: there is none
 	Ends   map[int32]int64 // first offset behind the last acknowledged message, per partition; nil: not known
 	// NewContent gives a function that appends the datum of a message that was due at µs since 1970. It is called once for each
 	// worker.
 	NewContent func() func(b []byte, shard int32, seq uint64, due int64) []byte
 	// Fate says where a message must end; nil: all in the table. It is called by several workers at once.
 	Fate func(shard int32, seq uint64) Fate
+	// Evolved says that a message was written with the later schema, OutOfOrder that it was held back on purpose, behind later ones;
+	// nil: none. They are called by several workers at once.
+	Evolved, OutOfOrder func(shard int32, seq uint64) bool
 }
 
 // A Fate is where a message must end.
@@ -90,8 +94,10 @@ type Result struct {
 	Quarantined int64  `json:"quarantined"`
 
 	// Poison are the messages that were wrong on purpose and must be in the quarantine; Unexplained are the others that are there.
-	Poison         int64      `json:"poison"`
-	Unexplained    int64      `json:"quarantined_unexplained"`
+	Poison      int64 `json:"poison"`
+	Unexplained int64 `json:"quarantined_unexplained"`
+	// OutOfOrder are those that stand behind later ones because they were held back on purpose: reordered does not count them.
+	OutOfOrder     int64      `json:"out_of_order,omitempty"`
 	Aborted        int64      `json:"aborted,omitempty"` // sent in transactions that were aborted on purpose: they must be nowhere
 	Unknown        int64      `json:"unknown"`           // sending has no known outcome, and they are not there
 	Table          string     `json:"table,omitempty"`
@@ -136,7 +142,7 @@ func Sum(all []Result) Result {
 		sum.Sent, sum.Rows, sum.Lost, sum.Doubled = sum.Sent+r.Sent, sum.Rows+r.Rows, sum.Lost+r.Lost, sum.Doubled+r.Doubled
 		sum.Reordered, sum.Altered, sum.Quarantined = sum.Reordered+r.Reordered, sum.Altered+r.Altered, sum.Quarantined+r.Quarantined
 		sum.Poison, sum.Unexplained, sum.Unknown, sum.Others = sum.Poison+r.Poison, sum.Unexplained+r.Unexplained, sum.Unknown+r.Unknown, sum.Others+r.Others
-		sum.Aborted += r.Aborted
+		sum.Aborted, sum.OutOfOrder = sum.Aborted+r.Aborted, sum.OutOfOrder+r.OutOfOrder
 		sum.Gone = append(sum.Gone, r.Gone...)
 		sum.OrderUnchecked, sum.ReadableRows = sum.OrderUnchecked+r.OrderUnchecked, sum.ReadableRows+r.ReadableRows
 		sum.ReadableP50, sum.ReadableP99, sum.ReadableMax = max(sum.ReadableP50, r.ReadableP50), max(sum.ReadableP99, r.ReadableP99), max(sum.ReadableMax, r.ReadableMax)

@@ -450,3 +450,58 @@ func TestAFileThatIsGoneIsNamedWithWhatItHeld(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+// A message that was held back on purpose may stand behind later ones, within a chunk and over a seam; no other may.
+func TestOutOfOrderOnPurposeIsCountedApart(t *testing.T) {
+	// moved puts a message behind the one that stands so many places later in its lane.
+	moved := func(rows []row, shard int32, seq int64, places int) []row {
+		from := find(rows, shard, seq)
+		to := from
+		for n := places; n > 0; {
+			if to++; rows[to].partition == rows[from].partition {
+				n--
+			}
+		}
+		at := rows[from]
+		for i := from; i < to; { // the others move up by an offset
+			next := i + 1
+			for rows[next].partition != at.partition {
+				next++
+			}
+			rows[i].shard, rows[i].seq, rows[i].content = rows[next].shard, rows[next].seq, rows[next].content
+			i = next
+		}
+		rows[to].shard, rows[to].seq, rows[to].content = at.shard, at.seq, at.content
+		return rows
+	}
+	for name, c := range map[string]struct {
+		places    int
+		held      [2]int64
+		behind    int64
+		reordered int64
+	}{
+		"as it should be":      {0, [2]int64{0, 50}, 0, 0}, // held back, but nothing of its lane has passed
+		"within a chunk":       {9, [2]int64{0, 50}, 1, 0},
+		"behind others only":   {1, [2]int64{0, 50}, 0, 0},
+		"without a purpose":    {9, [2]int64{0, 60}, 0, 1},
+		"over the seam":        {300, [2]int64{0, 50}, 1, 0},
+		"and without, there":   {300, [2]int64{0, 60}, 0, 1},
+		"to the last of a row": {520, [2]int64{0, 50}, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := sent()
+			if c.places > 0 {
+				rows = moved(rows, 0, 50, c.places)
+			}
+			o := Options{Claim: claim(t), Table: tableOf(t, split(rows)...), Workers: 2}
+			o.Claim.OutOfOrder = func(shard int32, seq uint64) bool { return int64(shard) == c.held[0] && int64(seq) == c.held[1] }
+			got, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.OutOfOrder != c.behind || got.Reordered != c.reordered || got.Lost+got.Doubled+got.Altered != 0 || got.Good() != (c.reordered == 0) {
+				t.Errorf("got %+v, want %d out of order on purpose, %d reordered", got, c.behind, c.reordered)
+			}
+		})
+	}
+}
