@@ -474,12 +474,13 @@ func TestOutOfOrderOnPurposeIsCountedApart(t *testing.T) {
 		rows[to].shard, rows[to].seq, rows[to].content = at.shard, at.seq, at.content
 		return rows
 	}
-	for name, c := range map[string]struct {
+	type want struct {
 		places    int
 		held      [2]int64
 		behind    int64
 		reordered int64
-	}{
+	}
+	all := map[string]want{
 		"as it should be":      {0, [2]int64{0, 50}, 0, 0}, // held back, but nothing of its lane has passed
 		"within a chunk":       {9, [2]int64{0, 50}, 1, 0},
 		"behind others only":   {1, [2]int64{0, 50}, 0, 0},
@@ -487,7 +488,11 @@ func TestOutOfOrderOnPurposeIsCountedApart(t *testing.T) {
 		"over the seam":        {300, [2]int64{0, 50}, 1, 0},
 		"and without, there":   {300, [2]int64{0, 60}, 0, 1},
 		"to the last of a row": {520, [2]int64{0, 50}, 1, 0},
-	} {
+	}
+	for places := 120; places <= 130; places++ { // one of them is the first of its lane in the second file
+		all[fmt.Sprint("at the seam, ", places)] = want{places, [2]int64{0, 50}, 1, 0}
+	}
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			rows := sent()
 			if c.places > 0 {
