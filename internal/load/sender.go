@@ -225,7 +225,7 @@ func (s *sender) follow(ctx context.Context) {
 		}
 		if now < due {
 			if s.txn != nil && due-now > idleTransaction {
-				now = s.releaseAll(now)
+				s.releaseAll(now)
 				if s.failed(s.txn.end(s.hard)) {
 					return
 				}
