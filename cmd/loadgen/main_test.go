@@ -107,10 +107,14 @@ func TestRunThenVerify(t *testing.T) {
 		t.Errorf("exit code %d, proof %v\n%s", code, proof, errs)
 	}
 
+	lost := rows[100]
 	write(t, pr, "bank.tampered", append(rows[:100], rows[101:]...))
 	code, out, errs = loadgen(t.Context(), "verify", "last", "--table", "bank.tampered", "--home", home, "--json", "--wait", "0s")
 	if proof = result(t, out); code != exitIntegrity || proof["lost"] != 1.0 || !strings.Contains(errs, "the proof fails: lost 1") {
 		t.Errorf("one row gone: exit code %d, proof %v\n%s", code, proof, errs)
+	}
+	if e, ok := proof["evidence"].([]any)[0].(map[string]any); !ok || e["topic"] != lost.Topic || e["partition"] != float64(lost.Partition) || e["offset"] != float64(lost.Offset) || !strings.Contains(e["detail"].(string), "still in the topic") {
+		t.Errorf("it is named %v, but stands at %s[%d]@%d", e, lost.Topic, lost.Partition, lost.Offset)
 	}
 }
 

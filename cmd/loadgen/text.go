@@ -149,6 +149,9 @@ func proofText(r verify.Result) string {
 	if r.Poison > 0 || r.Unexplained > 0 {
 		fmt.Fprintf(&b, "  quarantined on purpose %d of %d, without a reason %d\n", r.Quarantined-r.Unexplained, r.Poison, r.Unexplained)
 	}
+	if r.OutOfOrder > 0 {
+		fmt.Fprintf(&b, "  out of order on purpose %d: they stand behind later messages\n", r.OutOfOrder)
+	}
 	if r.Aborted > 0 {
 		fmt.Fprintf(&b, "  aborted on purpose %d: nobody may see them\n", r.Aborted)
 	}
@@ -163,6 +166,11 @@ func proofText(r verify.Result) string {
 	}
 	if !r.Drained && r.Lost > 0 {
 		b.WriteString("  the table has not reached the last acknowledged message: some of the lost may still be on their way\n")
+	}
+	if len(r.Tables) == 0 {
+		for _, g := range r.Gone {
+			fmt.Fprintf(&b, "  %s\n", g)
+		}
 	}
 	for _, e := range r.Evidence {
 		fmt.Fprintf(&b, "  %s\n", e)

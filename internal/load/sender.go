@@ -122,6 +122,12 @@ type sender struct {
 		n  uint64
 		at int64
 	}
+	// held are messages that wait to be out of order; lastKey is of the last message, while some wait.
+	held      []heldMessage
+	lastKey   uint64
+	releasing bool
+	scratch   []byte
+
 	mu sync.Mutex // guards what follows: progress reads it
 	statistics
 }
@@ -158,6 +164,7 @@ type session struct {
 	curve     Curve     // of the profile
 	*schedule           // the curve as it is run
 	flat      bool      // it has no schedule
+	shuffles  bool      // some messages are held back on purpose
 	drops     bool      // a message that is due while the window is full is left out
 	window    int64     // messages on their way, at most
 	told      []Stage   // the stages that are told apart in the result
@@ -203,6 +210,9 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		p.key = append(p.key[:0], m.Key...)
 		key = p.key
 	}
+	if len(s.held) > 0 {
+		s.lastKey = keyHash(m.Stream, m.Key)
+	}
 	if partition >= 0 {
 		p.partition = partition % to.partitions
 	}
@@ -213,9 +223,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	}
 	s.sent = size
 	s.bytes.Add(int64(size))
-	if p.seq >= s.next.Load() { // a hole that is filled is behind
-		s.next.Store(p.seq + 1)
-	}
+	s.next.Store(max(s.next.Load(), p.seq+1))
 	s.client.Produce(s.hard, &p.rec, s.outcome)
 	// The parcel belongs to the client now.
 	after := s.pace.now()
@@ -225,7 +233,9 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		record(s.lag, (now - due).Microseconds())
 	}
 	if partition < 0 { // not of the warm-up before the schedule
-		s.worst = max(s.worst, now-due)
+		if !s.releasing {
+			s.worst = max(s.worst, now-due)
+		}
 		s.stages[s.stage].add(due, after)
 	}
 	record(s.size, int64(size))
@@ -240,7 +250,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
 	}
-	s.last, s.due = max(s.last, after), due
+	s.last, s.due = max(s.last, after), max(s.due, due)
 	return after
 }
 
@@ -253,8 +263,10 @@ func (s *sender) intended(n, of uint64, due time.Duration) int64 {
 			at = before.at
 		}
 	}
-	d := &s.dues[n/s.shards%uint64(len(s.dues))]
-	d.n, d.at = n, at
+	if !s.releasing { // its place may be that of a later one by now
+		d := &s.dues[n/s.shards%uint64(len(s.dues))]
+		d.n, d.at = n, at
+	}
 	return at
 }
 
@@ -273,6 +285,12 @@ func (s *session) outcome(r *kgo.Record, err error) {
 
 // do sends all that is due, until a bound is reached or ctx ends.
 func (s *sender) do(ctx context.Context) {
+	s.follow(ctx)
+	s.releaseAll(s.pace.now())
+}
+
+// follow goes along the schedule.
+func (s *sender) follow(ctx context.Context) {
 	now := s.pace.now()
 	n, _ := s.first()
 	for s.bound.messages == 0 || n < s.bound.messages {
@@ -282,8 +300,11 @@ func (s *sender) do(ctx context.Context) {
 			return
 		}
 		if now < due {
-			if s.txn != nil && due-now > idleTransaction && s.failed(s.txn.end(s.hard)) {
-				return
+			if s.txn != nil && due-now > idleTransaction {
+				s.releaseAll(now)
+				if s.failed(s.txn.end(s.hard)) {
+					return
+				}
 			}
 			if now = s.pace.until(ctx, due, plan.changed); now < due && ctx.Err() == nil {
 				continue // the plan has changed
@@ -296,14 +317,25 @@ func (s *sender) do(ctx context.Context) {
 			s.skip()
 			continue
 		}
-		if !s.reserve(ctx, n/s.shards) || s.failed(s.txn.before(s.hard, n-s.warm)) {
+		if !s.reserve(ctx, n/s.shards) {
+			return
+		}
+		if len(s.held) > 0 && s.txn.ends(n-s.warm) {
+			now = s.releaseAll(now)
+		}
+		if s.failed(s.txn.before(s.hard, n-s.warm)) {
 			return
 		}
 		if s.flat {
 			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
 		}
 		s.stage = stageAt(s.told, onCurve)
-		now = s.send(n, due, now, onCurve >= s.warmup, -1)
+		if !s.hold(n, due, s.stage) {
+			now = s.send(n, due, now, onCurve >= s.warmup, -1)
+			if len(s.held) > 0 {
+				now = s.release(n, now)
+			}
+		}
 		s.moved(s.sent)
 		n += s.shards
 	}

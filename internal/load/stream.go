@@ -47,7 +47,17 @@ type Value struct {
 	Schema  SchemaSpec               `yaml:"schema,omitempty"`
 	Fields  map[string]content.Field `yaml:"fields,omitempty" jsonschema:"description=How fields are drawn, by path: items of a list are path[] and values of a map path{}"`
 	Depth   int                      `yaml:"depth,omitempty" jsonschema:"description=How often a recursive type contains itself. Default 2"`
+	Evolve  Evolve                   `yaml:"evolve,omitempty" jsonschema:"description=A second schema of the same subject that takes over in the middle of the run"`
 }
+
+// Evolve is a schema change in the middle of a run.
+type Evolve struct {
+	From   config.Count             `yaml:"from,omitempty" jsonschema:"description=Number of the first message with the second schema, as 50k"`
+	File   string                   `yaml:"file,omitempty" jsonschema:"description=The second Avro schema (JSON); the path is relative to the profile"`
+	Fields map[string]content.Field `yaml:"fields,omitempty" jsonschema:"description=How fields are drawn that the first schema lacks"`
+}
+
+func (e Evolve) given() bool { return e.File != "" || e.From != 0 || len(e.Fields) > 0 }
 
 // SchemaSpec says where an Avro schema is.
 type SchemaSpec struct {
@@ -132,6 +142,13 @@ func (p *Profile) spec(part *Part) (c content.Spec, err error) {
 			return c, fmt.Errorf("value.schema.file: %w", err)
 		}
 		c.Schema = string(b)
+	}
+	if e := part.Value.Evolve; e.given() {
+		b, err := os.ReadFile(p.path(e.File))
+		if err != nil {
+			return c, fmt.Errorf("value.evolve.file: %w", err)
+		}
+		c.Evolve = &content.Evolution{From: uint64(e.From), Schema: string(b), Fields: e.Fields}
 	}
 	if f := part.Size.File; f != "" {
 		learned, err := p.learn(f)

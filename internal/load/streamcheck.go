@@ -145,13 +145,26 @@ func (v *Value) validate(c *complaints, p *Profile, at string) {
 	if v.Depth < 0 || v.Depth > 20 {
 		c.add(at+".depth", "depth: want 1 to 20")
 	}
-	for _, path := range slices.Sorted(maps.Keys(v.Fields)) {
-		f := v.Fields[path]
+	if e := v.Evolve; e.given() {
+		if e.File == "" {
+			c.add(at+".evolve", "evolve: want a file with the second schema")
+		}
+		if e.From < 1 {
+			c.add(at+".evolve", "evolve: want from, the number of the first message with the second schema, as 50k")
+		}
+		v.validateFields(c, p, at+".evolve.fields", e.Fields)
+	}
+	v.validateFields(c, p, at+".fields", v.Fields)
+}
+
+func (v *Value) validateFields(c *complaints, p *Profile, at string, fields map[string]content.Field) {
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		f := fields[path]
 		if why := f.Invalid(); why != "" {
-			c.add(at+".fields."+path, "%s: %s", path, why)
+			c.add(at+"."+path, "%s: %s", path, why)
 		}
 		if _, ok := p.Pools[f.Pool]; f.Pool != "" && !ok {
-			c.add(at+".fields."+path+".pool", "pool: there is no pool %q under pools", f.Pool)
+			c.add(at+"."+path+".pool", "pool: there is no pool %q under pools", f.Pool)
 		}
 	}
 }

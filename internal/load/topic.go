@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/internal/cli"
 )
 
 const (
@@ -30,7 +33,7 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, t Topic) (int, error) {
 	}
 	if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
 		if t.Create == "never" {
-			return 0, fmt.Errorf("topic %s: %w", t.Name, ErrNoTopic)
+			return 0, &cli.Error{Err: fmt.Errorf("topic %s: %w", t.Name, ErrNoTopic), Hint: "the profile says create: never: make the topic, or let the run do it with create: if_missing"}
 		}
 		n := int32(t.Partitions)
 		if n == 0 {
@@ -41,7 +44,7 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, t Topic) (int, error) {
 			err = r.Err
 		}
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return 0, fmt.Errorf("create topic %s: %w", t.Name, err)
+			return 0, mayNot(fmt.Errorf("create topic %s: %w", t.Name, err), "make it")
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, leadersWithin)
@@ -51,7 +54,7 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, t Topic) (int, error) {
 			return 0, err
 		}
 		if d.Err != nil && !errors.Is(d.Err, kerr.UnknownTopicOrPartition) && !errors.Is(d.Err, kerr.LeaderNotAvailable) {
-			return 0, fmt.Errorf("topic %s: %w", t.Name, d.Err)
+			return 0, mayNot(fmt.Errorf("topic %s: %w", t.Name, d.Err), "see it")
 		}
 		led := 0
 		for _, p := range d.Partitions {
@@ -75,7 +78,33 @@ func describeTopic(ctx context.Context, adm *kadm.Client, name string) (kadm.Top
 	defer cancel()
 	all, err := adm.ListTopics(ctx, name)
 	if err != nil {
-		return kadm.TopicDetail{}, fmt.Errorf("topic %s: %w", name, err)
+		return kadm.TopicDetail{}, mayNot(fmt.Errorf("topic %s: %w", name, err), "see it")
 	}
 	return all[name], nil
+}
+
+// refusal is an authorizer's, in our words.
+type refusal struct {
+	said string
+	err  error
+}
+
+func (r *refusal) Error() string { return r.said }
+func (r *refusal) Unwrap() error { return r.err }
+
+// mayNot puts the refusal of an authorizer into words: what the broker's user may not do. Other errors stay as they are.
+func mayNot(err error, do string) error {
+	ask := "ask for the rights to describe and write the topic (and to create it, if the run is to make it)"
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
+		ask, do = "ask for the rights to describe and write transactional ids that begin with "+transactionalID, "send in transactions"
+	default:
+		return err
+	}
+	at, _, _ := strings.Cut(err.Error(), ": "+errors.Unwrap(err).Error())
+	return &cli.Error{
+		Err:  &refusal{fmt.Sprintf("%s: the broker does not allow this user to %s", at, do), err},
+		Hint: ask + ", or log in as another user (kafka.sasl or kafka.tls in weir.yaml)",
+	}
 }

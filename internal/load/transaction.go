@@ -83,6 +83,11 @@ func (t *transactions) before(ctx context.Context, n uint64) error {
 	return t.begin()
 }
 
+// ends reports that the open transaction ends before message n.
+func (t *transactions) ends(n uint64) bool {
+	return t != nil && t.open && t.number != n/uint64(t.Messages)+1
+}
+
 func (t *transactions) begin() error {
 	if err := t.client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)

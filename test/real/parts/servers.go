@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // server is a script that can start and kill something on a port.
@@ -46,6 +48,17 @@ func (s *server) Kill(t testing.TB) { t.Helper(); s.do(t, "kill") }
 // Start starts the server at its old address and waits until it answers.
 func (s *server) Start(t testing.TB) { t.Helper(); s.do(t, "start", s.args...) }
 
+// Stall stops the server with SIGSTOP for a while and gives how long it stood.
+func (s *server) Stall(t testing.TB, d time.Duration) time.Duration {
+	t.Helper()
+	s.do(t, "pause")
+	began := time.Now()
+	time.Sleep(d) // real time: a process stands still
+	stood := time.Since(began)
+	s.do(t, "resume")
+	return stood
+}
+
 // Broker is an Apache Kafka of one node. It makes no topics by itself.
 type Broker struct {
 	*server
@@ -58,6 +71,28 @@ func Kafka(t testing.TB) *Broker {
 	need(t, "kafka")
 	s := serve(t, "kafka", 2) // and the controller's port
 	return &Broker{server: s, Addr: fmt.Sprintf("127.0.0.1:%d", s.port)}
+}
+
+// Tool starts one of Kafka's own tools beside the test; wait gives what it printed.
+func (b *Broker) Tool(t testing.TB, class string, args ...string) (wait func() string) {
+	t.Helper()
+	c := exec.Command(filepath.Join(home(t), "kafka"), append([]string{"tool", class}, args...)...)
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	return func() string {
+		t.Helper()
+		if err := c.Wait(); err != nil {
+			t.Fatalf("%s: %v\n%s", class, err, tail(out.String(), 10))
+		}
+		return out.String()
+	}
 }
 
 // RegistryServer is an Apicurio Registry. New subjects are checked for BACKWARD compatibility.
