@@ -5,6 +5,7 @@ package real
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,8 @@ func readTopic(ctx context.Context, t *testing.T, broker, name string) (all []*k
 }
 
 // Every kind of fault at once on Apache Kafka: two topics in one transaction after the other, some aborted; duplicates, late events,
-// messages out of order, all kinds of poison, a second schema in the middle. The proof's counts are those of a reader of the topic.
+// messages out of order, all kinds of poison, a second schema in the middle; and the generator is killed and resumed. The proof's
+// counts are those of a reader of the topic.
 func TestEveryFaultOnRealParts(t *testing.T) {
 	broker := parts.Kafka(t)
 	b := newBench(t, broker.Addr, parts.Registry(t, broker))
@@ -154,7 +156,12 @@ func TestEveryFaultOnRealParts(t *testing.T) {
 
 	var sum load.Summary
 	p, out, errs = b.start("loadgen", "run", "faulty", "--json")
+	b.killHalfway(p, 15_000)
+	p, out, errs = b.start("loadgen", "resume", "--json")
 	b.finish(p, out, errs, &sum, 0, 6)
+	if sum.Resumed != 1 || sum.Sent != 60_000 {
+		t.Errorf("resumed %d times, sent %d of 60000 messages", sum.Resumed, sum.Sent)
+	}
 	for _, job := range []string{"orders", "refunds"} {
 		p, out, errs = b.start("pipeline", "run", job, "--until-caught-up", "--json")
 		b.finish(p, out, errs, &struct{}{}, 0)
@@ -203,6 +210,21 @@ func TestEveryFaultOnRealParts(t *testing.T) {
 	if aborted != sum.Aborted || aborted == 0 || there+aborted != sum.Sent {
 		t.Errorf("%d there and %d aborted of %d sent; the run says %d aborted", there, aborted, sum.Sent, sum.Aborted)
 	}
+}
+
+// killHalfway kills a generator with SIGKILL once its manifest knows of so many messages.
+func (b *bench) killHalfway(p *exec.Cmd, messages int64) {
+	b.t.Helper()
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(50 * time.Millisecond) { // real time: it works
+		if m, err := load.ReadManifest(b.home(), "last"); err == nil && m.State == load.Running && m.Streams[0].Messages >= messages {
+			if err := p.Process.Kill(); err != nil {
+				b.t.Fatal(err)
+			}
+			_ = p.Wait()
+			return
+		}
+	}
+	b.t.Fatalf("the generator does not send %d messages in a minute", messages)
 }
 
 // counts runs a query of two numbers.
