@@ -26,31 +26,40 @@ import (
 
 // steerable serves a run's own control API, so that it can be watched and changed while it runs.
 func steerable(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, run string) (live *load.Live, tell func(load.Progress), end func()) {
+	live, tell, end, err := owned(ctx, app, pr, brokers, run)
+	if err != nil {
+		app.Log.Warn("the run cannot be changed by hand", "run", run, "error", err)
+		return load.NewLive(), func(load.Progress) {}, func() {}
+	}
+	return live, tell, end
+}
+
+// owned is steerable where the run must be this process's alone.
+func owned(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, run string) (live *load.Live, tell func(load.Progress), end func(), err error) {
 	live = load.NewLive()
-	hub, end := serveOwn(ctx, app, pr, run, show.Steering(live))
+	hub, end, err := serveOwn(ctx, app, pr, run, show.Steering(live))
 	return live, func(p load.Progress) {
 		l := shownLoad(p, brokers.Brokers.String())
 		hub.Update(func(s *control.Snapshot) { s.Load = l })
-	}, end
+	}, end, err
 }
 
-// serveOwn serves a control API of this process, for `loadgen attach`. Without it the work goes on, unseen.
-func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func()) {
+// serveOwn serves a control API of this process, for `loadgen attach`.
+func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func(), err error) {
 	hub = control.NewHub("loadgen", pr.Home)
 	path := show.LoadSocket(pr.Home, id)
 	all := show.Export(hub, pr.Home)
 	maps.Copy(all, verbs)
 	srv, err := start(ctx, path, hub, all)
 	if err != nil {
-		app.Log.Warn("the run cannot be watched or changed by hand", "run", id, "error", err)
-		return hub, func() {}
+		return hub, func() {}, err
 	}
 	return hub, func() {
 		hub.Update(func(s *control.Snapshot) { s.Done = true }) // whoever watches knows that nothing more comes
 		if err := errors.Join(srv.Close(), os.Remove(path+".lock")); err != nil {
 			app.Log.Warn("control API", "error", err)
 		}
-	}
+	}, nil
 }
 
 func start(ctx context.Context, path string, hub *control.Hub, verbs map[string]control.Verb) (*control.Server, error) {

@@ -75,7 +75,7 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	defer closeTable()
 	k := newKeeper(ctx, pr, brokers, p, o.overrides, o.out)
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Run: id, Shard: shard, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
+		Profile: p, Home: pr.Home, Run: id, Shard: shard, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds, Clocks: true,
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	})

@@ -106,6 +106,19 @@ func (m *Mix) Fate(n uint64) (Fault, uint64) {
 	return Healthy, n
 }
 
+// MeanSize is that of some values, in bytes, 1 at least.
+func (m *Mix) MeanSize() int {
+	const some = 200
+	w, sum := m.Writer(), 0
+	var buf []byte
+	for n := range uint64(some) {
+		fault, of := m.Fate(n)
+		buf = w.Append(buf[:0], n, of, fault, 0).Value
+		sum += len(buf)
+	}
+	return max(1, sum/some)
+}
+
 // Writer makes a writer.
 func (m *Mix) Writer() *MixWriter {
 	w := &MixWriter{m: m}

@@ -161,11 +161,12 @@ func (l *limit) value() float64 {
 	return at(l.sum, l.Stat)
 }
 
-// end judges what has not filled a window.
-func (l *limit) end() {
-	if l.Over > 0 && l.seen && l.worst == 0 {
-		l.worst = l.value()
+// slid is the worst window, or what there is while none is full.
+func (l *limit) slid() float64 {
+	if l.seen && l.worst == 0 {
+		return l.value()
 	}
+	return l.worst
 }
 
 // at is a statistic of a histogram of µs, in ms.
@@ -263,8 +264,7 @@ func (r *run) checks() []Check {
 			}
 		case h == nil:
 		case l.Over > 0:
-			l.end()
-			c.set(l.worst)
+			c.set(l.slid())
 		case l.when > 0: // what followed while the run was ending does not mend it
 			c.set(max(l.worst, at(h, l.Stat)))
 		default:

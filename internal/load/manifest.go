@@ -38,7 +38,16 @@ type Manifest struct {
 	// Shard says which part of the run this is; Shards then holds its one sender only, and Histograms what a merge needs.
 	Shard      ShardOf           `json:"shard,omitzero"`
 	Histograms map[string]string `json:"histograms,omitempty"` // HdrHistogram V2, base64: response, service, lag, size
-	Result     *Summary          `json:"result,omitempty"`
+	// Effective is the profile as it is run, and Dir the folder that its paths are relative to: what [Resume] goes on with.
+	Effective string `json:"effective,omitempty"`
+	Dir       string `json:"dir,omitempty"`
+	// Begun is when the schedule began; zero: it has not. OnCurve and Elapsed say how far it was when this was written.
+	Begun       time.Time     `json:"begun,omitzero"`
+	OnCurve     time.Duration `json:"on_curve_ns,omitempty"`
+	Elapsed     time.Duration `json:"elapsed_ns,omitempty"`
+	Interactive bool          `json:"interactive,omitempty"`
+	Resumptions []Resumption  `json:"resumptions,omitempty"`
+	Result      *Summary      `json:"result,omitempty"`
 }
 
 // A StreamRecord is where a part of the run went and what it held; the schema is the text itself, because a file may have
@@ -55,6 +64,11 @@ type StreamRecord struct {
 	Ends map[int32]int64 `json:"ends,omitempty"`
 	// Faults are those that had been sent when this was written, by kind; what a proof expects it works out itself.
 	Faults map[content.Fault]int64 `json:"faults,omitempty"`
+	// Messages and Bytes are what had been sent, values without keys.
+	Messages int64 `json:"messages,omitempty"`
+	Bytes    int64 `json:"bytes,omitempty"`
+	// Tops are, per partition and sender, one more than the last seq that is acknowledged there.
+	Tops map[int32][]uint64 `json:"tops,omitempty"`
 }
 
 // manifestVersion 2 has streams; 1 had one of them, unnamed.
@@ -88,6 +102,7 @@ type ShardRecord struct {
 	AckedBelow uint64      `json:"acked_below"` // seqs below are in the topic, except the failed ones
 	AckedAbove string      `json:"acked_above"` // bit set (base64, little endian) of those that are, from acked_below on
 	Failed     [][2]uint64 `json:"failed,omitempty"`
+	Position   float64     `json:"position,omitempty"` // of the message after the last one that was sent, on the curve
 
 	above []uint64
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"weir/internal/config"
 	"weir/internal/content"
 )
@@ -18,6 +20,9 @@ func Parse(name string, data []byte) (*Profile, error) {
 	}
 	return p, nil
 }
+
+// Effective is the profile as it is run, with what flags and other files have changed, in the form that [Parse] reads.
+func (p *Profile) Effective() ([]byte, error) { return yaml.Marshal(p) }
 
 // Text is the file that the profile was read from.
 func (p *Profile) Text() string { return p.source }

@@ -35,6 +35,7 @@ type Profile struct {
 
 	dir    string // of the file: paths in it are relative to it
 	source string // its text
+	window int    // messages on their way, where nothing says so and acknowledgements decide; 0: not known yet
 }
 
 // Volume bounds a run.
@@ -68,7 +69,7 @@ type Producer struct {
 type Verify struct {
 	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
 	Destination Destination `yaml:"destination,omitempty"`
-	Consumer    later       `yaml:"consumer,omitempty"`
+	Consumer    Consumer    `yaml:"consumer,omitempty"`
 }
 
 // Destination is the table that must hold what was sent.
@@ -94,6 +95,29 @@ func (p *Profile) Table() string { return p.table(&p.parts()[0].Part) }
 // Drain is how long the proof waits for the last rows.
 func (p *Profile) Drain() time.Duration { return time.Duration(p.Verify.Destination.Timeout) }
 
+// fit makes the window of a run as fast as acknowledgements allow as large as it must be: some batches of each partition. What is on
+// its way beyond waits in the client only, and costs: its bytes have left the processor's caches when they are sent.
+func (p *Profile) fit(mix *content.Mix) {
+	if !p.Rate.Max || p.MaxInFlight > 0 {
+		return
+	}
+	batch, partitions := defaultBatch, 0
+	if p.Producer.Batch > 0 {
+		batch = int(p.Producer.Batch)
+	}
+	for _, m := range p.parts() {
+		if n := int(m.Topic.Partitions); n > 0 {
+			partitions += n
+		} else {
+			partitions += defaultPartitions
+		}
+	}
+	p.window = min(max(min(4*partitions*batch, mostWindow)/mix.MeanSize(), 1000), defaultInFlight)
+}
+
+// mostWindow bounds the bytes of that window.
+const mostWindow = 16 << 20
+
 func (p *Profile) seed() uint64 {
 	if p.Seed == 0 {
 		return defaultSeed
@@ -106,6 +130,9 @@ func (p *Profile) inFlight() int {
 		return int(p.Rate.Closed.InFlight)
 	}
 	if p.MaxInFlight == 0 {
+		if p.window > 0 {
+			return p.window
+		}
 		return defaultInFlight
 	}
 	return int(p.MaxInFlight)

@@ -43,6 +43,15 @@ func (r *Rate) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*section)(r))
 }
 
+// MarshalYAML writes what UnmarshalYAML reads.
+func (r Rate) MarshalYAML() (any, error) {
+	if r.Max {
+		return "max", nil
+	}
+	type section Rate
+	return section(r), nil
+}
+
 // flat reports that no message is due at a time of its own.
 func (r *Rate) flat() bool { return r.Max || r.Closed != nil }
 

@@ -2,8 +2,11 @@ package parts
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -138,4 +141,24 @@ func (s *Scheduler) CLI(t testing.TB, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// Perf runs Kafka's own ProducerPerformance against the broker, in a JVM of 512 MiB, and gives what it printed and what it took. The
+// topic is made first, with 6 partitions, unless it is there.
+func (b *Broker) Perf(t testing.TB, topic string, args ...string) (out string, state *os.ProcessState) {
+	t.Helper()
+	if _, err := script(t, "kafka", startTime, nil, "tool", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", b.Addr, "--create", "--if-not-exists", "--topic", topic, "--partitions", "6"); err != nil {
+		t.Fatal(err)
+	}
+	jars, err := script(t, "kafka", startTime, nil, "classpath")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("java", append([]string{"-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", strings.TrimSpace(jars),
+		"org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--bootstrap-server", b.Addr}, args...)...)
+	text, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("ProducerPerformance: %v\n%s", err, text)
+	}
+	return string(text), c.ProcessState
 }
