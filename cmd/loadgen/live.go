@@ -38,23 +38,15 @@ func steerable(ctx context.Context, app *cli.App, pr *project.Project, brokers k
 // owned is steerable where the run must be this process's alone.
 func owned(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, run string) (live *load.Live, tell func(load.Progress), end func(), err error) {
 	live = load.NewLive()
-	hub, end, err := serveOwned(ctx, app, pr, run, show.Steering(live))
+	hub, end, err := serveOwn(ctx, app, pr, run, show.Steering(live))
 	return live, func(p load.Progress) {
 		l := shownLoad(p, brokers.Brokers.String())
 		hub.Update(func(s *control.Snapshot) { s.Load = l })
 	}, end, err
 }
 
-// serveOwn serves a control API of this process, for `loadgen attach`. Without it the work goes on, unseen.
-func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func()) {
-	hub, end, err := serveOwned(ctx, app, pr, id, verbs)
-	if err != nil {
-		app.Log.Warn("the run cannot be watched or changed by hand", "run", id, "error", err)
-	}
-	return hub, end
-}
-
-func serveOwned(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func(), err error) {
+// serveOwn serves a control API of this process, for `loadgen attach`.
+func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func(), err error) {
 	hub = control.NewHub("loadgen", pr.Home)
 	path := show.LoadSocket(pr.Home, id)
 	all := show.Export(hub, pr.Home)

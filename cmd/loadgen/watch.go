@@ -25,7 +25,10 @@ type screens struct {
 func newScreens(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, id string) *screens {
 	client := control.Dial(pr.Socket())
 	s := &screens{elsewhere: control.NewPublisher(ctx, client), cluster: brokers.Brokers.String()}
-	hub, end := serveOwn(ctx, app, pr, id, nil)
+	hub, end, err := serveOwn(ctx, app, pr, id, nil)
+	if err != nil {
+		app.Log.Warn("`loadgen attach` will not find this", "id", id, "error", err)
+	}
 	s.here, s.ends = hub, []func(){s.elsewhere.Close, client.Close, end}
 	return s
 }

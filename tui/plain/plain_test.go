@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,30 @@ type fed chan control.Update
 func (f fed) Stream(ctx context.Context) <-chan control.Update {
 	context.AfterFunc(ctx, func() { close(f) })
 	return f
+}
+
+// page is what was printed: a timer that wakes the printer orders nothing before it, so it needs a lock.
+type page struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+func (p *page) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.b.Reset()
 }
 
 func snapshot(change func(*control.Snapshot)) control.Update {
@@ -35,7 +60,7 @@ func snapshot(change func(*control.Snapshot)) control.Update {
 func TestFollowSaysChangesAtOnceAndMovementNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := make(fed, 1)
-		var out strings.Builder
+		var out page
 		done := make(chan error, 1)
 		go func() { done <- follow(t.Context(), from, &out, 10*time.Second) }()
 		lines := func() []string {
@@ -101,7 +126,7 @@ func TestFollowTellsComparisonsAndSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		from := make(fed, 1)
-		var out strings.Builder
+		var out page
 		done := make(chan error, 1)
 		go func() { done <- follow(ctx, from, &out, 10*time.Second) }()
 		tell := func(change func(*control.Snapshot)) string {
@@ -205,7 +230,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		from := make(fed, 1)
-		var out strings.Builder
+		var out page
 		done := make(chan error, 1)
 		go func() { done <- follow(ctx, from, &out, 0) }()
 		from <- snapshot(nil)

@@ -102,8 +102,8 @@ func drawNow(c *canvas.Canvas, s State, focused bool) {
 		})
 	}
 	if q := l.Read; q != nil && q.Latency.Count > 0 {
-		add("read after", func(p *canvas.Pen) {
-			p.Put(style.Plain, "p50 "+figure.Millis(q.Latency.P50)+" p99 "+figure.Millis(q.Latency.P99)+" ms").Fit(style.Dim, "  by its consumer", 0)
+		add("read back", func(p *canvas.Pen) {
+			p.Put(style.Plain, "p50 "+figure.Millis(q.Latency.P50)+" p99 "+figure.Millis(q.Latency.P99)+" ms").Fit(style.Dim, "  later", 0)
 		})
 	}
 	add("size", func(p *canvas.Pen) {
