@@ -23,6 +23,7 @@ import (
 type overrides struct {
 	topic, rate, size, count string
 	duration                 time.Duration
+	sets                     []string
 }
 
 func (o *overrides) flags(f *pflag.FlagSet) {
@@ -31,6 +32,27 @@ func (o *overrides) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.size, "size", "", "constant size of a value in bytes, as 1KiB")
 	f.StringVar(&o.count, "count", "", "number of messages, as 200k, in place of the profile's volume")
 	f.DurationVar(&o.duration, "duration", 0, "length of the schedule, as 30s, in place of the profile's volume")
+	setFlag(f, &o.sets)
+}
+
+// setFlag is that of all verbs that read a profile.
+func setFlag(f *pflag.FlagSet, to *[]string) {
+	f.StringArrayVar(to, "set", nil, "any value of the profile, as rate.stages[1].target=30k/s; may be repeated, empty takes a key away")
+}
+
+// read reads a profile and changes it as the flags want.
+func (o *overrides) read(pr *project.Project, name string) (*load.Profile, error) {
+	p, err := readProfile(pr, name, o.sets...)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.apply(p); err != nil {
+		return nil, err
+	}
+	if err := p.Check(); err != nil {
+		return nil, cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
+	}
+	return p, nil
 }
 
 // apply reads the flags' values as a profile's values are read.
@@ -61,18 +83,22 @@ func (o *overrides) apply(p *load.Profile) error {
 	return nil
 }
 
-// readProfile finds a profile by its file, by its name in the project, or among those that come with loadgen.
-func readProfile(pr *project.Project, name string) (*load.Profile, error) {
+// readProfile finds a profile by its file, by its name in the project, or among those that come with loadgen, with values set by
+// --set. From then on the project's connections are those of the profile's cluster.
+func readProfile(pr *project.Project, name string, sets ...string) (*load.Profile, error) {
 	file, b, err := findProfile(pr, name)
 	if err != nil {
 		return nil, err
 	}
-	p, err := load.Parse(file, b)
+	p, err := load.Parse(file, b, load.Shipped(profiles.Files), load.Setting(sets...))
 	if err != nil {
 		return nil, err
 	}
+	if err := pr.Use(p.Cluster); err != nil {
+		return nil, p.At("cluster", err.Error())
+	}
 	if err := p.Check(); err != nil {
-		return nil, load.Placed(file, b, err)
+		return nil, p.Placed(err)
 	}
 	return p, nil
 }

@@ -11,15 +11,19 @@ import (
 )
 
 // Parse reads a profile; name stands in the complaints, and paths in the profile are relative to the folder of name.
-func Parse(name string, data []byte) (*Profile, error) {
-	p := &Profile{dir: filepath.Dir(name), source: string(data)}
-	if err := config.Decode(name, data, p); err != nil {
+func Parse(name string, data []byte, opt ...ParseOption) (*Profile, error) {
+	p := &Profile{dir: filepath.Dir(name), read: reading{name: name, data: data}}
+	for _, f := range opt {
+		f(&p.read)
+	}
+	if err := p.read.decode(p); err != nil {
 		return nil, err
 	}
+	p.source = p.read.text()
 	return p, nil
 }
 
-// Text is the file that the profile was read from.
+// Text is the file that the profile was read from, with what it extends.
 func (p *Profile) Text() string { return p.source }
 
 // Override is what flags say instead of the profile. Zero fields change nothing.

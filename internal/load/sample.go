@@ -42,8 +42,9 @@ type Preview struct {
 	Partitions int           `json:"partitions"`
 	Parts      []PartPreview `json:"parts"`
 	Stages     []Stage       `json:"stages,omitempty"`
-	Unit       string        `json:"unit"` // of the stages' rates: messages/s or bytes/s
-	Curve      Planned       `json:"-"`    // nil: acknowledgements decide
+	Unit       string        `json:"unit"`            // of the stages' rates: messages/s or bytes/s
+	Curve      Planned       `json:"-"`               // nil: acknowledgements decide
+	Asked      string        `json:"asked,omitempty"` // brokers that the warnings are of, too
 	Warnings   []string      `json:"warnings,omitempty"`
 	Samples    []Sample      `json:"samples"`
 }
@@ -57,6 +58,7 @@ type PartPreview struct {
 	Grows      string                  `json:"grows,omitempty"` // the field that grows to the size
 	Keys       int                     `json:"keys"`
 	Share      float64                 `json:"hottest_share"`
+	Shares     []float64               `json:"partition_shares,omitempty"` // by the key, in the order of the partitions
 	Partitions int                     `json:"partitions"`
 	Faults     map[content.Fault]int64 `json:"faults,omitempty"` // among the sampled
 }
@@ -75,6 +77,7 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 	if err := v.plan(p); err != nil {
 		return Preview{}, err
 	}
+	v.advise(p)
 	if v.Samples, err = takeSamples(p, mix, samples); err != nil {
 		return Preview{}, err
 	}
@@ -189,6 +192,9 @@ func (v *Preview) measure(p *Profile, mix *content.Mix) {
 			Grows: mix.Generator(i).Grows(), Keys: len(c.keys), Partitions: len(c.parts), Faults: c.faults}
 		if out.Keys > 0 {
 			out.Share = float64(slices.Max(c.parts)) / count
+			for _, n := range c.parts {
+				out.Shares = append(out.Shares, round3(float64(n)/count))
+			}
 		}
 		v.Parts = append(v.Parts, out)
 		v.Keys, v.Partitions, v.Share = v.Keys+out.Keys, v.Partitions+out.Partitions, max(v.Share, out.Share)

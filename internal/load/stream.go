@@ -38,7 +38,9 @@ type MixPart struct {
 type Topic struct {
 	Name       string       `yaml:"name" jsonschema:"required"`
 	Partitions config.Count `yaml:"partitions,omitempty" jsonschema:"description=Of a topic that the run creates. Default 6"`
-	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,description=Default if_missing"`
+	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,enum=recreate,description=Default if_missing. recreate deletes the topic with what is in it and makes it again: it wants loadgen run --yes-recreate"`
+
+	deletable bool // somebody has said so
 }
 
 // Value is what messages hold.
@@ -133,6 +135,14 @@ func (p *Profile) spec(part *Part) (c content.Spec, err error) {
 		}
 		c.Schema = string(b)
 	}
+	if part.Size.Distribution == "learned" && len(part.Size.Sizes) > 0 {
+		sizes := make([]int, len(part.Size.Sizes))
+		for i, b := range part.Size.Sizes {
+			sizes[i] = int(b)
+		}
+		c.Size = content.Learn(sizes)
+		c.Size.Pad = part.Size.Pad
+	}
 	if f := part.Size.File; f != "" {
 		learned, err := p.learn(f)
 		if err != nil {
@@ -194,15 +204,6 @@ func (p *Profile) Check() error {
 	return err
 }
 
-// Placed gives an error of [Profile.Check] its place in the profile's text.
-func Placed(name string, data []byte, err error) error {
-	path, _, _ := strings.Cut(err.Error(), ": ")
-	if strings.ContainsAny(path, " \t\"/") {
-		path = ""
-	}
-	return config.Problems{config.Place(name, data, path, err.Error())}
-}
-
 func sortedHeaders(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // table is where the rows of a part must arrive.
@@ -229,6 +230,9 @@ func (part *Part) largest() int {
 	n := max(int(part.Size.Bytes), int(part.Size.Max), part.Faults.Largest())
 	for _, b := range part.Size.Buckets {
 		n = max(n, int(b.Bytes), int(b.Max))
+	}
+	for _, b := range part.Size.Sizes {
+		n = max(n, int(b))
 	}
 	return max(n, int(part.Size.Mean+6*part.Size.StdDev))
 }

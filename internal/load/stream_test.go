@@ -105,7 +105,7 @@ func TestContentMistakesHaveTheirPlace(t *testing.T) {
 			p, err := Parse(file, []byte(c.text))
 			if err == nil {
 				if err = p.Check(); err != nil {
-					err = Placed(file, []byte(c.text), err)
+					err = p.Placed(err)
 				}
 			}
 			got := ""

@@ -80,7 +80,7 @@ func (part *Part) validate(c *complaints, p *Profile, at string) {
 	if part.Topic.Partitions < 0 || part.Topic.Partitions > 10_000 {
 		c.add(at+"topic.partitions", "partitions: want 1 to 10,000")
 	}
-	c.oneOf(at+"topic.create", part.Topic.Create, []string{"if_missing", "never"}, "recreate")
+	c.oneOf(at+"topic.create", part.Topic.Create, []string{"if_missing", "never", "recreate"})
 	part.Value.validate(c, p, at+"value")
 	c.oneOf(at+"key.distribution", part.Key.Distribution, []string{"uniform", "zipf", "sequential", "none"})
 	if part.Key.Cardinality < 0 {

@@ -79,6 +79,7 @@ func (c Config) Validate() []config.Invalid {
 type Client struct {
 	url  string
 	cl   *sr.Client
+	web  *http.Client
 	mu   sync.Mutex
 	byID map[int]*avro.Schema
 	ids  map[[2]string]int // subject and schema that were registered
@@ -118,7 +119,7 @@ func newClient(c Config, patience time.Duration) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return &Client{url: c.URL, cl: cl, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
+	return &Client{url: c.URL, cl: cl, web: web, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
 }
 
 // Schema gets a schema by its id.
