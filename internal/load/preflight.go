@@ -101,7 +101,9 @@ func (f *TopicFacts) mayCreate(ctx context.Context, cl *kgo.Client, t Topic) {
 			err = fmt.Errorf("%w (%s)", err, *said)
 		}
 	}
-	f.Create = err
+	if !errors.Is(err, kerr.TopicAlreadyExists) { // else somebody, perhaps another shard, has made it just now
+		f.Create = err
+	}
 }
 
 // broker takes the defaults that a topic made now would get.
