@@ -263,3 +263,11 @@ func (p *Profile) Placed(err error) error {
 func (p *Profile) At(path, message string) error {
 	return config.Problems{config.Place(p.read.name, p.read.data, path, message, p.read.options()...)}
 }
+
+// inherited says how a key goes that another profile has brought in.
+func (p *Profile) inherited(key string) string {
+	if len(p.read.below) == 0 {
+		return ""
+	}
+	return "; " + key + ": without a value takes away what is extended"
+}

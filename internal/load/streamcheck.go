@@ -28,7 +28,7 @@ func (p *Profile) validateParts(c *complaints) {
 		return
 	}
 	if t := p.Part; t.Topic != (Topic{}) || t.Value.Builtin != "" || t.Value.Schema != (SchemaSpec{}) || t.Key != (Key{}) || t.Size.Distribution != "" {
-		c.add("mix", "mix: topic, value, key and size belong to its parts, not beside it")
+		c.add("mix", "mix: topic, value, key and size belong to its parts, not beside it%s", p.inherited("topic"))
 	}
 	if p.Verify.Destination.Table != "" {
 		c.add("verify.destination.table", "table: with a mix, each part has its own: mix[].table")
