@@ -168,6 +168,9 @@ func previewText(v load.Preview) string {
 		lasts = short(v.Duration)
 	}
 	line("volume", "%s", messages)
+	if v.Warmup > 0 {
+		lasts += fmt.Sprintf(", of which %s are the warm-up: sent and proven, but not timed", short(v.Warmup))
+	}
 	line("lasts", "%s", lasts)
 	for _, p := range v.Parts {
 		if len(v.Parts) > 1 {

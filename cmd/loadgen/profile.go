@@ -31,7 +31,7 @@ func (o *overrides) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.rate, "rate", "", "constant rate as 20k/s, or max, in place of the profile's curve")
 	f.StringVar(&o.size, "size", "", "constant size of a value in bytes, as 1KiB")
 	f.StringVar(&o.count, "count", "", "number of messages, as 200k, in place of the profile's volume")
-	f.DurationVar(&o.duration, "duration", 0, "length of the schedule, as 30s, in place of the profile's volume")
+	f.DurationVar(&o.duration, "duration", 0, "length of the schedule, as 30s, in place of the profile's volume; the warm-up takes half of it at most")
 	setFlag(f, &o.sets)
 }
 

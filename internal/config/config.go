@@ -13,6 +13,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -159,6 +160,29 @@ func syntax(file string, data []byte, err error) Problem {
 	if p.Line-1 < len(lines) && strings.Contains(lines[max(0, p.Line-1)], "${") {
 		p.Message += " (within { } and [ ], a reference stands in quotes: \"${NAME}\")"
 	}
-	p.Message = "this is not YAML: " + p.Message
+	p.Message = "this is not YAML: " + plainly(p.Message)
 	return p
+}
+
+var definedTwice = regexp.MustCompile(`^mapping key "(.*)" already defined at \[(\d+):\d+\]`)
+
+// plainly says the parser's most frequent complaints in words.
+func plainly(said string) string {
+	if m := definedTwice.FindStringSubmatch(said); m != nil {
+		return fmt.Sprintf("key %q stands here a second time; the first is in line %s", m[1], m[2])
+	}
+	for from, to := range map[string]string{
+		"could not find flow mapping end token '}'":          "a { has no }; close it",
+		"could not find flow sequence end token ']'":         "a [ has no ]; close it",
+		"sequence end token ']' not found":                   "a [ has no ]; close it",
+		"',' or '}' must be specified":                       "expected , or } here",
+		"',' or ']' must be specified":                       "expected , or ] here",
+		"could not find end character of double-quoted text": `a " has no second one; close it`,
+		"could not find end character of single-quoted text": "a ' has no second one; close it",
+	} {
+		if strings.HasPrefix(said, from) {
+			return to + said[len(from):]
+		}
+	}
+	return said
 }

@@ -22,6 +22,8 @@ type decoder struct {
 	root     ast.Node
 	origin   map[*token.Token]*layer // of nodes that stand in another text than the file
 	said     map[Problem]bool        // places that have a complaint: what Validate says there as well is left out
+	misread  int                     // values that could not be read
+	wrong    map[string]bool         // paths that hold one: what Validate says of them may only follow from it
 }
 
 func (d *decoder) decodeRoot(root ast.Node, v any) {
@@ -62,6 +64,7 @@ func (d *decoder) complain(n ast.Node, format string, args ...any) {
 	d.note(p)
 	p.Message = fmt.Sprintf(format, args...)
 	d.problems = append(d.problems, p)
+	d.misread++
 }
 
 func (d *decoder) note(at Problem) {
@@ -103,6 +106,21 @@ func standsAt(n ast.Node) *token.Token {
 
 // value decodes n into v, which stands at path.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
+	before := d.misread
+	d.decode(n, v, path)
+	if d.misread > before {
+		d.mistaken(path)
+	}
+}
+
+func (d *decoder) mistaken(path string) {
+	if d.wrong == nil {
+		d.wrong = map[string]bool{}
+	}
+	d.wrong[path] = true
+}
+
+func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	n = plain(n)
 	if n == nil || n.Type() == ast.NullType {
 		return // `key:` without a value is the same as no key
@@ -138,6 +156,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 // custom lets a type decode itself: from the node, from text, or with the help of a function that decodes.
 func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 	var err error
+	sub := &decoder{} // of the last try
 	switch u := v.Addr().Interface().(type) {
 	case interface{ UnmarshalYAML(ast.Node) error }:
 		err = u.UnmarshalYAML(n)
@@ -145,7 +164,7 @@ func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 		err = u.UnmarshalYAML([]byte(n.String()))
 	case interface{ UnmarshalYAML(func(any) error) error }:
 		err = u.UnmarshalYAML(func(into any) error {
-			sub := &decoder{options: d.options, file: d.file, root: d.root, origin: d.origin}
+			sub = &decoder{options: d.options, file: d.file, root: d.root, origin: d.origin}
 			sub.value(n, reflect.ValueOf(into).Elem(), path)
 			return sub.result()
 		})
@@ -167,6 +186,10 @@ func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 	var several Problems
 	if errors.As(err, &several) {
 		d.problems = append(d.problems, several...)
+		d.misread += sub.misread
+		for path := range sub.wrong {
+			d.mistaken(path)
+		}
 	} else if err != nil {
 		d.complain(n, "%s", err.Error())
 	}
@@ -344,11 +367,12 @@ func (d *decoder) validate(v reflect.Value, path string) {
 	for _, bad := range w.Validate() {
 		n := find(d.root, join(path, bad.Path))
 		at := d.place(n)
-		if d.said[at] {
+		if d.said[at] || d.wrong[join(path, bad.Path)] {
 			continue
 		}
 		before := len(d.said)
 		d.complain(n, "%s", bad.Message)
+		d.misread--
 		if len(d.said) > before { // two complaints of Validate about one place are both told
 			delete(d.said, at)
 		}

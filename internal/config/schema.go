@@ -14,6 +14,7 @@ func Schema(v any, title string) ([]byte, error) {
 		RequiredFromJSONSchemaTags: true,
 		Anonymous:                  true,
 		Mapper:                     mapped,
+		Namer:                      name,
 	}
 	s := r.Reflect(v)
 	s.Title = title
@@ -27,11 +28,15 @@ func takeReferences(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool) {
 		return
 	}
 	seen[s] = true
-	for _, list := range [][]*jsonschema.Schema{s.OneOf, s.AnyOf, s.AllOf, {s.Items, s.AdditionalProperties, s.If, s.Then, s.Else}} {
+	for _, list := range [][]*jsonschema.Schema{s.OneOf, s.AnyOf, s.AllOf} { // of scalars one takes a text already
 		for _, x := range list {
-			takeReferences(x, seen)
+			if x.Properties != nil || x.Items != nil {
+				takeReferences(x, seen)
+			}
 		}
 	}
+	takeReferences(s.Items, seen)
+	takeReferences(s.AdditionalProperties, seen)
 	for _, d := range s.Definitions {
 		takeReferences(d, seen)
 	}
@@ -50,6 +55,14 @@ func takeReferences(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool) {
 	own := &jsonschema.Schema{Type: s.Type, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum}
 	s.AnyOf = []*jsonschema.Schema{own, {Type: "string", Pattern: `\$\{.+\}`}}
 	s.Type, s.Enum, s.Minimum, s.Maximum = "", nil, "", ""
+}
+
+// name keeps our own types apart from those of features that are called the same: a Size is not a size.
+func name(t reflect.Type) string {
+	if t.PkgPath() == reflect.TypeFor[Size]().PkgPath() {
+		return "config" + t.Name()
+	}
+	return t.Name()
 }
 
 // mapped says how our own types are written; the reflector would show their insides.

@@ -15,7 +15,7 @@ import (
 type Threshold struct {
 	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=error_ratio,enum=memory_mib_h,enum=freshness_s,enum=lost,enum=duplicated"`
 	Stat   string  `yaml:"stat,omitempty" json:"stat,omitempty" jsonschema:"enum=p50,enum=p90,enum=p99,enum=p99.9,enum=max,description=Of latencies; freshness_s has p50, p99 and max"`
-	Max    float64 `yaml:"max" json:"max" jsonschema:"required"`
+	Max    float64 `yaml:"max" json:"max" jsonschema:"required,description=The most that is allowed"`
 
 	Stage string          `yaml:"stage,omitempty" json:"stage,omitempty" jsonschema:"description=Only messages that are due in this stage. Default: the whole run"`
 	Over  config.Duration `yaml:"over,omitempty" json:"over,omitempty" jsonschema:"description=The worst window of this length counts, as 1m, in place of the whole run or stage"`

@@ -1,9 +1,11 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/config"
@@ -36,7 +38,7 @@ type Override struct {
 }
 
 // Apply changes the profile as flags want it. Count and Duration replace the profile's volume; then the last stage goes on
-// until they are reached, whatever its own duration was.
+// until they are reached, whatever its own duration was. The warm-up of a run that Rate or Duration changes is at most half of it.
 func (p *Profile) Apply(o Override) error {
 	if o.Topic != "" {
 		if len(p.Mix) > 0 {
@@ -66,6 +68,9 @@ func (p *Profile) Apply(o Override) error {
 	}
 	if o.Count > 0 || o.Duration > 0 {
 		p.Volume = Volume{Messages: o.Count, Duration: config.Duration(o.Duration)}
+		if o.Duration > 0 {
+			p.Warmup = min(p.Warmup, config.Duration(o.Duration/2))
+		}
 		if n := len(p.Rate.Stages); n > 0 {
 			p.Rate.openEnd()
 		}
@@ -74,6 +79,12 @@ func (p *Profile) Apply(o Override) error {
 	for i := range p.Thresholds { // of a stage that these flags took away: the whole run is judged
 		if t := &p.Thresholds[i]; names != nil && !slices.Contains(names, t.Stage) {
 			t.Stage = ""
+		}
+	}
+	for i := range p.Hooks { // likewise: from the start
+		stage, offset, _ := strings.Cut(string(p.Hooks[i].At), "+")
+		if _, err := time.ParseDuration(stage); err != nil && names != nil && !slices.Contains(names, strings.TrimSpace(stage)) {
+			p.Hooks[i].At = text(cmp.Or(strings.TrimSpace(offset), "0s"))
 		}
 	}
 	if all := p.Validate(); len(all) > 0 {

@@ -34,6 +34,7 @@ type Preview struct {
 	Topic      string        `json:"topic"`
 	Messages   int64         `json:"messages"` // 0: not known beforehand
 	Duration   time.Duration `json:"duration_ns"`
+	Warmup     time.Duration `json:"warmup_ns,omitempty"`
 	Bytes      int64         `json:"bytes"`
 	Size       Quantiles     `json:"size_bytes"`
 	NsRecord   float64       `json:"ns_per_record"` // of making one, on this machine now
@@ -72,7 +73,7 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	v := Preview{Profile: p.Name, Topic: p.topics()}
+	v := Preview{Profile: p.Name, Topic: p.topics(), Warmup: time.Duration(p.Warmup)}
 	v.measure(p, mix)
 	if err := v.plan(p); err != nil {
 		return Preview{}, err

@@ -196,7 +196,7 @@ func (p *Profile) shape(now time.Time) (Curve, error) {
 	case "csv":
 		c, err := readCurve(p.path(s.File), s.Scale)
 		if err != nil {
-			return nil, fmt.Errorf("rate.file: %w", err)
+			return nil, fileError("rate.file", s.File, err)
 		}
 		return c, nil
 	}

@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -131,7 +132,7 @@ func (p *Profile) spec(part *Part) (c content.Spec, err error) {
 	case s.File != "":
 		b, err := os.ReadFile(p.path(s.File))
 		if err != nil {
-			return c, fmt.Errorf("value.schema.file: %w", err)
+			return c, fileError("value.schema.file", s.File, err)
 		}
 		c.Schema = string(b)
 	}
@@ -146,12 +147,20 @@ func (p *Profile) spec(part *Part) (c content.Spec, err error) {
 	if f := part.Size.File; f != "" {
 		learned, err := p.learn(f)
 		if err != nil {
-			return c, fmt.Errorf("size.file: %w", err)
+			return c, fileError("size.file", f, err)
 		}
 		learned.File, learned.Pad = f, part.Size.Pad
 		c.Size = learned
 	}
 	return c, nil
+}
+
+// fileError says of a file that is not there from where its path counts.
+func fileError(at, file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: there is no file %s; a path counts from the folder of the profile", at, file)
+	}
+	return fmt.Errorf("%s: %w", at, err)
 }
 
 func (p *Profile) path(file string) string {

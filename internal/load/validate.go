@@ -94,7 +94,7 @@ func (p *Profile) validateBounds(c *complaints) {
 	}
 	c.oneOf("on_saturation", p.OnSaturation, []string{"lag", "drop"})
 	if p.OnSaturation == "drop" && p.Rate.flat() {
-		c.add("on_saturation", "on_saturation: nothing is due at a time with this rate, so nothing can be dropped")
+		c.add("on_saturation", "on_saturation: nothing is due at a time with this rate, so nothing can be dropped: remove it")
 	}
 	if p.MaxInFlight < 0 || p.MaxInFlight > 50_000_000 {
 		c.add("max_in_flight", "max_in_flight: want 1 to 50M")
@@ -152,10 +152,13 @@ func (t Threshold) validate(c *complaints, path string) {
 
 // validateWindow: what is only known after the run cannot end it, and has no stages.
 func (t Threshold) validateWindow(c *complaints, path string) {
+	if t.Process != "" && t.Metric != memoryMetric {
+		c.add(path+".process", "process: belongs to %s, not to %s", memoryMetric, t.Metric)
+	}
 	if !t.ofRun() && t.Metric != "" {
 		for i, given := range []bool{t.Stage != "", t.Over != 0, t.Abort, t.After != 0} {
 			if key := []string{"stage", "over", "abort", "after"}[i]; given {
-				c.add(path+"."+key, "%s: %s is only known from the table, after the run: it is judged as a whole", key, t.Metric)
+				c.add(path+"."+key, "%s: %s is only known from the table, after the run: it is judged as a whole: remove it", key, t.Metric)
 			}
 		}
 		return
@@ -168,9 +171,6 @@ func (t Threshold) validateWindow(c *complaints, path string) {
 	}
 	if t.Stage != "" && t.Metric == memoryMetric {
 		c.add(path+".stage", "stage: %s is judged over the whole run: remove it", t.Metric)
-	}
-	if t.Process != "" && t.Metric != memoryMetric {
-		c.add(path+".process", "process: belongs to %s, not to %s", memoryMetric, t.Metric)
 	}
 	switch {
 	case t.After < 0:
