@@ -133,7 +133,7 @@ func (e examined) String() string {
 }
 
 // preflightWithin bounds what a run asks before it begins.
-const preflightWithin = 8 * time.Second
+const preflightWithin = 5 * time.Second
 
 // preflight ends a run that cannot go well with one line, before anything is made or sent.
 func preflight(ctx context.Context, p *load.Profile, brokers kafka.Config, reg *registry.Client) error {

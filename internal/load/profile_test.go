@@ -165,8 +165,12 @@ func TestFlagsOverrideTheProfile(t *testing.T) {
 		t.Errorf("got topic %s, table %s, size %v, %v", p.Topic.Name, p.Table(), p.Size, err)
 	}
 	p = mustParse(t, small+"warmup: 1m\nhooks: [{at: stage 1+5s, run: ls}, {at: 3s, run: ls}]\n")
-	if err := p.Apply(Override{Rate: rate(config.Rate{PerSecond: 7}), Duration: 30 * time.Second}); err != nil || p.Hooks[0].At != "5s" || p.Hooks[1].At != "3s" || p.Warmup != config.Duration(15*time.Second) {
-		t.Errorf("hooks of a stage that is gone count from the start, and the warm-up is half at most: got %+v, %v, %v", p.Hooks, p.Warmup, err)
+	if err := p.Apply(Override{Rate: rate(config.Rate{PerSecond: 7}), Duration: 30 * time.Second}); err != nil || p.Hooks[0].At != "5s" || p.Hooks[1].At != "3s" {
+		t.Errorf("hooks of a stage that is gone count from the start: got %+v, %v", p.Hooks, err)
+	}
+	p = mustParse(t, small+"warmup: 1m\n")
+	if err := p.Apply(Override{Duration: 30 * time.Second}); err != nil || p.Warmup != config.Duration(15*time.Second) {
+		t.Errorf("the warm-up is half of a shortened run at most: got %v, %v", p.Warmup, err)
 	}
 	if err := mustParse(t, small).Apply(Override{Topic: "not a topic"}); err == nil {
 		t.Error("a bad topic name in a flag passed")

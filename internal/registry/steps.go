@@ -22,14 +22,17 @@ func (c *Client) Ping(ctx context.Context) (level string, err error) {
 	return "", nil
 }
 
-// Fits says whether a schema could be registered under a subject, without doing it. new: the subject does not exist yet.
+// Fits says whether a schema could be registered under a subject, without doing it. fresh: the subject does not exist yet.
 func (c *Client) Fits(ctx context.Context, subject, schema string) (fresh bool, err error) {
-	got, err := c.cl.CheckCompatibility(ctx, subject, -1, sr.Schema{Schema: schema})
-	if err != nil {
+	if _, err := c.cl.SchemaByVersion(ctx, subject, -1); err != nil {
 		if err = c.explain("subject "+subject, err, ErrNoSubject); errors.Is(err, ErrNoSubject) {
 			return true, nil
 		}
 		return false, err
+	}
+	got, err := c.cl.CheckCompatibility(ctx, subject, -1, sr.Schema{Schema: schema})
+	if err != nil {
+		return false, c.explain("subject "+subject, err, ErrNoSubject)
 	}
 	if !got.Is {
 		return false, fmt.Errorf("subject %s: %w: %s", subject, ErrIncompatible, firstLine(javaClass.ReplaceAllString(strings.Join(got.Messages, "; "), "")))
