@@ -17,7 +17,7 @@ func TestStepsEndWhereTheWayEnds(t *testing.T) {
 	authority, other := fake.NewAuthority(t), fake.NewAuthority(t)
 	overTLS := func(c tls.Certificate) kfake.Opt { return kfake.TLS(&tls.Config{Certificates: []tls.Certificate{c}}) }
 	open := broker(t)
-	secure := broker(t, overTLS(authority.Issue(t, time.Now().Add(90*24*time.Hour), "127.0.0.1", "localhost").TLS), kfake.EnableSASL(), kfake.Superuser("PLAIN", "weir", password))
+	secure := broker(t, overTLS(authority.Local(t).TLS), kfake.EnableSASL(), kfake.Superuser("PLAIN", "weir", password))
 	old := broker(t, overTLS(authority.Issue(t, time.Now().Add(24*time.Hour), "127.0.0.1").TLS))
 	login := func(p string) *SASL { return &SASL{Mechanism: "PLAIN", User: "weir", Password: config.Secret(p)} }
 	for name, c := range map[string]struct {
@@ -27,12 +27,12 @@ func TestStepsEndWhereTheWayEnds(t *testing.T) {
 	}{
 		"an open broker":       {Config{Brokers: Brokers{open}}, "tcp metadata", "1 brokers"},
 		"a broker by its name": {Config{Brokers: Brokers{strings.Replace(open, "127.0.0.1", "localhost", 1)}}, "dns tcp metadata", "localhost is "},
-		"all of it":            {Config{Brokers: Brokers{secure}, TLS: &TLS{CA: authority.File}, SASL: login(password)}, "tcp tls login metadata", "user weir with PLAIN"},
+		"all of it":            {Config{Brokers: Brokers{secure}, TLS: &TLS{CA: authority.File}, SASL: login(password)}, "tcp ?tls login metadata", "user weir with PLAIN"},
 		"one of two":           {Config{Brokers: Brokers{"127.0.0.1:1", open}}, "!tcp tcp metadata", "connection refused"},
 		"another authority":    {Config{Brokers: Brokers{secure}, TLS: &TLS{CA: other.File}, SASL: login(password)}, "tcp !tls", "kafka.tls"},
 		"no TLS there":         {Config{Brokers: Brokers{open}, TLS: &TLS{CA: authority.File}}, "tcp !tls", "no TLS handshake"},
 		"no file":              {Config{Brokers: Brokers{open}, TLS: &TLS{CA: "/none.pem"}}, "tcp !tls", "kafka.tls.ca"},
-		"another password":     {Config{Brokers: Brokers{secure}, TLS: &TLS{CA: authority.File}, SASL: login("wr0ng")}, "tcp tls !login", "the login of user weir with PLAIN"},
+		"another password":     {Config{Brokers: Brokers{secure}, TLS: &TLS{CA: authority.File}, SASL: login("wr0ng")}, "tcp ?tls !login", "the login of user weir with PLAIN"},
 		"TLS not spoken here":  {Config{Brokers: Brokers{secure}}, "tcp !metadata", "speaks only TLS"},
 		"ends tomorrow":        {Config{Brokers: Brokers{old}, TLS: &TLS{CA: authority.File}}, "tcp ?tls metadata", "certificate holds until"},
 		"nobody there":         {Config{Brokers: Brokers{"127.0.0.1:1"}}, "!tcp", "connection refused"},

@@ -230,7 +230,7 @@ func (v *Preview) plan(p *Profile) error {
 		if peak*float64(defaultLinger)/1e9 > float64(p.inFlight()) {
 			v.Warnings = append(v.Warnings, "max_in_flight is less than what one linger collects at the peak: the schedule will lag")
 		}
-		if p.Volume.Messages > 0 && s.End() != Forever && !p.Rate.bytes() && s.Due(s.End()) < float64(p.Volume.Messages)*0.99 {
+		if p.Volume.Messages > 0 && s.End() != Forever && !p.Rate.bytes() && s.Due(s.End()) < float64(p.Volume.Messages)*0.8 {
 			v.Warnings = append(v.Warnings, fmt.Sprintf("the curve ends before the volume is sent: it has %.0f messages", s.Due(s.End())))
 		}
 	} else if p.Rate.Closed != nil {
