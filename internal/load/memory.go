@@ -22,7 +22,6 @@ const (
 // no growth. Its memory is bounded, however long the run is.
 type growth struct {
 	pid    func() int
-	begun  bool
 	floors []floor
 	every  int // looks in a floor
 	open   int // looks in the floor that is being made

@@ -13,13 +13,11 @@ import (
 
 // Ping says whether the registry answers and lets this user in, and which compatibility it demands by default.
 func (c *Client) Ping(ctx context.Context) (level string, err error) {
-	for _, r := range c.cl.Compatibility(ctx) {
-		if r.Err != nil {
-			return "", c.explain("registry", r.Err, ErrNoSubject)
-		}
-		return r.Level.String(), nil
+	all := c.cl.Compatibility(ctx) // of no subject: the global one
+	if err := all[0].Err; err != nil {
+		return "", c.explain("registry", err, ErrNoSubject)
 	}
-	return "", nil
+	return all[0].Level.String(), nil
 }
 
 // Fits says whether a schema could be registered under a subject, without doing it. fresh: the subject does not exist yet.
