@@ -25,7 +25,7 @@ type Step struct {
 	Hint string `json:"remedy,omitempty"` // what to do
 }
 
-const dialLimit = 3 * time.Second
+const dialLimit = 2 * time.Second
 
 // Steps walks the way to the brokers: name, connection, TLS, login, metadata, and the addresses that the brokers give of themselves.
 // It ends at the first step without which the next ones make no sense; then the client is nil.

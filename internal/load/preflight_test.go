@@ -268,7 +268,7 @@ func TestADayCanBeShortened(t *testing.T) {
 // A stair that a limit ends says which step broke it and which one was kept.
 func TestABrokenStepIsNamed(t *testing.T) {
 	text := strings.Replace(small, "rate: {stages: [{target: 100/s}]}\nvolume: {messages: 10}\n", "rate: {shape: step, from: 100/s, to: 900/s, by: 100/s, every: 1s}\n", 1)
-	p := mustParse(t, text+"thresholds: [{metric: response_ms, stat: p50, max: 0.0001, abort: true, after: 2500ms}]\n")
+	p := mustParse(t, text+"thresholds: [{metric: response_ms, stat: p50, max: 0.0001, abort: true, after: 1s}]\n")
 	c := broker(t)
 	sum, err := Run(t.Context(), Options{Profile: p, Home: t.TempDir(), Connect: connect(c), Register: register})
 	if err != nil {

@@ -33,9 +33,12 @@ func TestANewProfileOfAnySchemaIsGood(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
-			v, err := NewPreview(p, 2)
-			if err != nil || len(v.Samples) != 2 || v.Samples[0].Record == nil {
-				t.Errorf("preview: %d samples, %v\n%s", len(v.Samples), err, text)
+			mix, err := p.Compile()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if all, err := takeSamples(p, mix, 20); err != nil || len(all) != 20 || all[0].Record == nil { // as preview does
+				t.Errorf("%d samples, %v\n%s", len(all), err, text)
 			}
 			if p.Name != "shop-things" || p.Topic.Name != "shop.Things" {
 				t.Errorf("name %s, topic %s", p.Name, p.Topic.Name)
