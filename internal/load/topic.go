@@ -104,7 +104,7 @@ func deleteTopic(ctx context.Context, adm *kadm.Client, t Topic) (settings map[s
 	switch {
 	case strings.HasPrefix(t.Name, "__"):
 		return nil, refuse("create: recreate does not delete a topic of Kafka itself", "give the profile another topic")
-	case false:
+	case !t.deletable:
 		return nil, refuse("create: recreate would delete it with all that is in it", "if that is meant: loadgen run --yes-recreate; if not: --set topic.create=if_missing")
 	}
 	settings = map[string]*string{}
