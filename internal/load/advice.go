@@ -42,7 +42,7 @@ func (v *Preview) adviseOn(t Threshold, p *Profile, warn func(string, ...any)) {
 	}
 	timed := orForever(end) - max(start, time.Duration(p.Warmup))
 	switch {
-	case t.Metric == memoryMetric && end > 0 && orForever(end)-max(time.Duration(p.Warmup), time.Duration(t.After)) < leastGrowth:
+	case t.Metric == growthMetric && end > 0 && orForever(end)-max(time.Duration(p.Warmup), time.Duration(t.After)) < leastGrowth:
 		warn("threshold %v is never measured: the growth of memory takes %v after the warm-up to be seen", t, leastGrowth)
 		return
 	case t.Metric != "response_ms" && t.Metric != "service_ms":

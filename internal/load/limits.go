@@ -10,10 +10,10 @@ import (
 	"weir/internal/config"
 )
 
-// A Threshold decides the verdict of a run (response_ms, service_ms, error_ratio, memory_mib_h) or of its proof (lost, duplicated,
+// A Threshold decides the verdict of a run (response_ms, service_ms, error_ratio, memory_mib, memory_mib_h) or of its proof (lost, duplicated,
 // freshness_s).
 type Threshold struct {
-	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=error_ratio,enum=memory_mib_h,enum=freshness_s,enum=lost,enum=duplicated"`
+	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=error_ratio,enum=memory_mib,enum=memory_mib_h,enum=freshness_s,enum=lost,enum=duplicated"`
 	Stat   string  `yaml:"stat,omitempty" json:"stat,omitempty" jsonschema:"enum=p50,enum=p90,enum=p99,enum=p99.9,enum=max,description=Of latencies; freshness_s has p50, p99 and max"`
 	Max    float64 `yaml:"max" json:"max" jsonschema:"required,description=The most that is allowed"`
 
@@ -22,7 +22,7 @@ type Threshold struct {
 	Abort bool            `yaml:"abort,omitempty" json:"abort,omitempty" jsonschema:"description=Once broken, the run ends. Default false"`
 	After config.Duration `yaml:"after,omitempty" json:"after,omitempty" jsonschema:"description=Not before this time of the run or the stage: it has to settle"`
 
-	Process string `yaml:"process,omitempty" json:"process,omitempty" jsonschema:"description=Of memory_mib_h (growth of a process in MiB an hour): generator (default) or pipeline (the one that serves this home) or a file that holds a process id"`
+	Process string `yaml:"process,omitempty" json:"process,omitempty" jsonschema:"description=Of memory_mib (the most that a process had) and memory_mib_h (its growth an hour): generator (default) or pipeline (the one that serves this home) or a file that holds a process id"`
 }
 
 // String names the threshold: response_ms p99 of steady over 1m0s.
@@ -45,7 +45,7 @@ func (t Threshold) String() string {
 
 // ofRun reports that the run decides it; the others are decided by the proof.
 func (t Threshold) ofRun() bool {
-	return t.Metric == "response_ms" || t.Metric == "service_ms" || t.Metric == "error_ratio" || t.Metric == memoryMetric
+	return t.Metric == "response_ms" || t.Metric == "service_ms" || t.Metric == "error_ratio" || t.ofMemory()
 }
 
 // A Check is a threshold with its value.
@@ -85,7 +85,7 @@ type limit struct {
 	worst float64
 	when  time.Duration // it ended the run
 	sum   *hdrhistogram.Histogram
-	grows growth // of memory_mib_h
+	grows growth // of memory_mib and memory_mib_h
 }
 
 // blocks of a window: it slides by so much of its length.
@@ -103,7 +103,7 @@ func newPacked() *hdrhistogram.PackedHistogram { return hdrhistogram.NewPacked(1
 
 // take adds a second of a stage.
 func (l *limit) take(stage int, w latency) {
-	if l.stage >= 0 && stage != l.stage || l.Metric == "error_ratio" || l.Metric == memoryMetric {
+	if l.stage >= 0 && stage != l.stage || l.Metric == "error_ratio" || l.ofMemory() {
 		return
 	}
 	l.seen = true
@@ -127,7 +127,7 @@ func (l *limit) look(now time.Duration, r *run) (broken bool) {
 	if l.Metric == "error_ratio" {
 		l.seen = l.seen || r.sentIn(l.stage) > 0
 	}
-	if l.Metric == memoryMetric {
+	if l.ofMemory() {
 		return l.lookAtMemory(now, r)
 	}
 	if !l.seen {
@@ -168,11 +168,11 @@ func (l *limit) lookAtMemory(now time.Duration, r *run) (broken bool) {
 		return false
 	}
 	l.grows.look(now)
-	slope, known := l.grows.slope()
+	v, known := l.grows.value(l.Metric)
 	if !known {
 		return false
 	}
-	if l.worst = slope; !l.Abort || slope <= l.Max {
+	if l.worst = v; !l.Abort || v <= l.Max {
 		return false
 	}
 	l.when = now
@@ -313,9 +313,9 @@ func (r *run) checks() []Check {
 			if r.sentIn(l.stage) > 0 {
 				c.set(r.errorRatio(l.stage))
 			}
-		case l.Metric == memoryMetric:
-			if slope, known := l.grows.slope(); known {
-				c.set(slope)
+		case l.ofMemory():
+			if v, known := l.grows.value(l.Metric); known {
+				c.set(v)
 			}
 		case h == nil:
 		case l.Over > 0:

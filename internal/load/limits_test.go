@@ -180,7 +180,7 @@ func TestThresholdMistakesHaveTheirPlace(t *testing.T) {
 		"error_ratio, max: 5":                                              `p.yaml:7:41: max: want a share of 0 to 1: 0.01 is 1 %`,
 		"error_ratio, max: 0.1, over: 1m":                                  `over: error_ratio is judged over the whole run: remove it`,
 		"freshness_s, stat: p90, max: 5":                                   `stat: "p90" is none of p50, p99, max`,
-		"drain_s, max: 1":                                                  `p.yaml:7:23: metric: drain_s is not supported in this version; it has response_ms, service_ms, error_ratio, memory_mib_h, freshness_s, lost, duplicated`,
+		"drain_s, max: 1":                                                  `p.yaml:7:23: metric: drain_s is not supported in this version; it has response_ms, service_ms, error_ratio, memory_mib, memory_mib_h, freshness_s, lost, duplicated`,
 		"response_ms, max: 1":                                              `threshold: response_ms wants a stat: p50, p90, p99, p99.9, max`,
 		"response_ms, stat: p99, max: 1, stage: stage 1":                   "",
 		"response_ms, stat: p99, max: 1, over: 1m, abort: true, after: 2m": "",

@@ -9,8 +9,14 @@ import (
 	"time"
 )
 
-// memoryMetric is how fast a process grows: what a leak looks like from outside.
-const memoryMetric = "memory_mib_h"
+// What thresholds say of the memory of a process.
+const (
+	growthMetric = "memory_mib_h" // how fast it grows: what a leak looks like from outside
+	memoryMetric = "memory_mib"   // the most that it had
+)
+
+// ofMemory reports that a threshold is about the memory of a process.
+func (t Threshold) ofMemory() bool { return t.Metric == growthMetric || t.Metric == memoryMetric }
 
 // Whose memory a threshold is about, beside files with a process id.
 const (
@@ -22,6 +28,7 @@ const (
 // no growth. Its memory is bounded, however long the run is.
 type growth struct {
 	pid    func() int
+	peak   float64 // MiB
 	floors []floor
 	every  int // looks in a floor
 	open   int // looks in the floor that is being made
@@ -36,8 +43,8 @@ type floor struct {
 const (
 	mostFloors  = 240
 	leastFloors = 10
-	// leastGrowth is the shortest time from which a growth per hour can be told.
-	leastGrowth = 5 * time.Minute
+	// leastGrowth is the shortest time from which a growth per hour can be told: a process that was just started fills its caches.
+	leastGrowth = 30 * time.Minute
 )
 
 // look takes the memory as it is now. A process that is not there leaves a gap.
@@ -48,6 +55,7 @@ func (g *growth) look(now time.Duration) {
 }
 
 func (g *growth) add(at, mib float64) {
+	g.peak = max(g.peak, mib)
 	if g.every == 0 {
 		g.every = 1
 	}
@@ -66,6 +74,14 @@ func (g *growth) add(at, mib float64) {
 		}
 		g.floors, g.every = g.floors[:n], 2*g.every
 	}
+}
+
+// value of a threshold; ok is false where nothing can be told yet.
+func (g *growth) value(metric string) (mib float64, ok bool) {
+	if metric == memoryMetric {
+		return g.peak, g.peak > 0
+	}
+	return g.slope()
 }
 
 // slope is the growth in MiB/h, that of the straight line through the floors; ok is false where they tell nothing yet.

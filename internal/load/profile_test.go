@@ -64,7 +64,7 @@ func TestProfileMistakesHaveTheirPlace(t *testing.T) {
 		"made anew":                 {replace("{name: orders}", "{name: orders, create: anew}"), `p.yaml:6:31: create: "anew" is none of if_missing, never, recreate`},
 		"a day at two speeds":       {shaped("shape: diurnal, peak: 9/s, trough: 1/s, period: 1h, speed: 12x"), `p.yaml:4:67: speed: want either speed or period: both say how long a day lasts`},
 		"a leak over a window":      {small + "thresholds: [{metric: memory_mib_h, max: 1, over: 1m}]\n", `p.yaml:7:51: over: memory_mib_h is judged over the whole run: remove it`},
-		"a process of a latency":    {small + "thresholds: [{metric: response_ms, stat: p99, max: 1, process: pipeline}]\n", `p.yaml:7:64: process: belongs to memory_mib_h, not to response_ms`},
+		"a process of a latency":    {small + "thresholds: [{metric: response_ms, stat: p99, max: 1, process: pipeline}]\n", `p.yaml:7:64: process: belongs to memory_mib and memory_mib_h, not to response_ms`},
 		"an engine that is none":    {small + "verify: {destination: {engine: spark}}\n", `p.yaml:7:32: engine: spark is not supported in this version; it has duckdb`},
 		"a group with blanks":       {small + "verify: {consumer: {group: a b}}\n", `p.yaml:7:28: group: "a b" is no name of a consumer group`},
 		"sizes and a file":          {small + "size: {distribution: learned, file: x, sizes: [1]}\n", `size: learned wants either a file or sizes`},

@@ -120,7 +120,7 @@ func (p Producer) validate(c *complaints) {
 }
 
 func (t Threshold) validate(c *complaints, path string) {
-	known := []string{"response_ms", "service_ms", "error_ratio", memoryMetric, "freshness_s", "lost", "duplicated"}
+	known := []string{"response_ms", "service_ms", "error_ratio", memoryMetric, growthMetric, "freshness_s", "lost", "duplicated"}
 	if c.oneOf(path+".metric", t.Metric, known, "lag", "drain_s"); t.Metric != "" && !slices.Contains(known, t.Metric) {
 		return
 	}
@@ -128,7 +128,7 @@ func (t Threshold) validate(c *complaints, path string) {
 	switch t.Metric {
 	case "":
 		c.add(path, "threshold: want a metric")
-	case "lost", "duplicated", "error_ratio", memoryMetric:
+	case "lost", "duplicated", "error_ratio", memoryMetric, growthMetric:
 		if t.Stat != "" {
 			c.add(path+".stat", "stat: %s is one figure, it has none: remove it", t.Metric)
 		}
@@ -152,8 +152,8 @@ func (t Threshold) validate(c *complaints, path string) {
 
 // validateWindow: what is only known after the run cannot end it, and has no stages.
 func (t Threshold) validateWindow(c *complaints, path string) {
-	if t.Process != "" && t.Metric != memoryMetric {
-		c.add(path+".process", "process: belongs to %s, not to %s", memoryMetric, t.Metric)
+	if t.Process != "" && !t.ofMemory() {
+		c.add(path+".process", "process: belongs to %s and %s, not to %s", memoryMetric, growthMetric, t.Metric)
 	}
 	if !t.ofRun() && t.Metric != "" {
 		for i, given := range []bool{t.Stage != "", t.Over != 0, t.Abort, t.After != 0} {
@@ -166,16 +166,16 @@ func (t Threshold) validateWindow(c *complaints, path string) {
 	if t.Over != 0 && (time.Duration(t.Over) < time.Second || time.Duration(t.Over) > 24*time.Hour) {
 		c.add(path+".over", "over: want 1s to 24h")
 	}
-	if t.Over != 0 && (t.Metric == "error_ratio" || t.Metric == memoryMetric) {
+	if t.Over != 0 && (t.Metric == "error_ratio" || t.ofMemory()) {
 		c.add(path+".over", "over: %s is judged over the whole run: remove it", t.Metric)
 	}
-	if t.Stage != "" && t.Metric == memoryMetric {
+	if t.Stage != "" && t.ofMemory() {
 		c.add(path+".stage", "stage: %s is judged over the whole run: remove it", t.Metric)
 	}
 	switch {
 	case t.After < 0:
 		c.add(path+".after", "after: want 0s or more")
-	case t.After > 0 && !t.Abort && t.Over == 0 && t.Metric != memoryMetric:
+	case t.After > 0 && !t.Abort && t.Over == 0 && !t.ofMemory():
 		c.add(path+".after", "after: only tells when abort or over begin to count: give abort: true or over: 1m")
 	}
 }
