@@ -115,11 +115,27 @@ func findProfile(pr *project.Project, name string) (file string, b []byte, err e
 	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no profile %s", name)
+			err = fmt.Errorf("there is no profile %s%s", name, meant(pr, name))
 		}
 		return "", nil, cli.Usage(err, "`loadgen profiles` lists the names; a path to a file is good too")
 	}
 	return file, b, nil
+}
+
+// meant is the name that is closest to a misspelt one.
+func meant(pr *project.Project, name string) string {
+	all, err := listProfiles(pr)
+	if err != nil {
+		return ""
+	}
+	names := make([]string, len(all))
+	for i, l := range all {
+		names[i] = l.Name
+	}
+	if near := config.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // listed is a profile that can be named.
