@@ -37,16 +37,7 @@ type bench struct {
 }
 
 func (b *bench) read() (*load.Profile, error) {
-	p, err := readProfile(b.project, b.profile)
-	if err == nil {
-		err = b.overrides.apply(p)
-	}
-	if err == nil {
-		if err = p.Check(); err != nil {
-			err = cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
-		}
-	}
-	return p, err
+	return b.overrides.read(b.project, b.profile)
 }
 
 // benchRun is all that a run has left; it lies in its home as run.json.
@@ -100,6 +91,9 @@ func (b *bench) make(ctx context.Context, r regress.Run) (regress.Run, error) {
 // measure sends the load and waits for the rows.
 func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, out *benchRun) error {
 	p, err := b.read()
+	if err == nil {
+		err = pr.Use(p.Cluster)
+	}
 	if err != nil {
 		return err
 	}
@@ -115,7 +109,7 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, o
 	b.shown.step("load")
 	k := newKeeper(ctx, pr, brokers, p, b.overrides, "")
 	out.Load, err = load.Run(ctx, load.Options{
-		Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
+		Pipeline: func() int { return sys.cmd.Process.Pid }, Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
 		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) }, Progress: b.shown.run,
 	})
 	if err != nil {

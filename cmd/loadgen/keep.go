@@ -49,6 +49,9 @@ func (o *overrides) given() []string {
 			all = append(all, "--"+f[0]+" "+f[1])
 		}
 	}
+	for _, x := range o.sets {
+		all = append(all, "--set "+x)
+	}
 	if o.duration > 0 {
 		all = append(all, fmt.Sprintf("--duration %v", o.duration))
 	}

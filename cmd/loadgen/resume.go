@@ -64,8 +64,14 @@ func (o *resumeOptions) run(ctx context.Context, app *cli.App, name string) erro
 	if err != nil {
 		return err
 	}
+	if err := pr.Use(p.Cluster); err != nil {
+		return cli.Usage(fmt.Errorf("run %s: %w", m.Run, err), "")
+	}
 	brokers, reg, err := o.connect(ctx, pr)
 	if err != nil {
+		return err
+	}
+	if err := preflight(ctx, p, brokers, reg); err != nil {
 		return err
 	}
 	show, end := watch(ctx, app, pr, brokers)
@@ -85,7 +91,7 @@ func (o *resumeOptions) run(ctx context.Context, app *cli.App, name string) erro
 	defer closeTable()
 	k := newKeeper(ctx, pr, brokers, p, overrides{}, o.out)
 	sum, err := load.Resume(ctx, load.Options{
-		Home: pr.Home, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds, Clocks: true,
+		Home: pr.Home, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds, Clocks: true, Pipeline: pipelineOf(pr),
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	}, m)

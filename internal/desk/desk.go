@@ -25,6 +25,7 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
+	"weir/profiles"
 )
 
 // A Desk serves one project. Its methods may be called from many goroutines.
@@ -70,12 +71,12 @@ func verb[A any](do func(context.Context, A) (any, error)) control.Verb {
 
 // parse reads a profile's text as loadgen would.
 func parse(file, text string) (*load.Profile, error) {
-	p, err := load.Parse(file, []byte(text))
+	p, err := load.Parse(file, []byte(text), load.Shipped(profiles.Files))
 	if err != nil {
 		return nil, err
 	}
 	if err := p.Check(); err != nil {
-		return nil, load.Placed(file, []byte(text), err)
+		return nil, p.Placed(err)
 	}
 	return p, nil
 }

@@ -149,7 +149,7 @@ func TestFieldsHaveTheSchemasHelp(t *testing.T) {
 	has := func(f control.ProfileField, key string) bool {
 		return slices.ContainsFunc(f.Adds, func(a control.ProfileAddition) bool { return a.Key == key })
 	}
-	if f := at(""); !has(f, "producer") || !has(f, "mix") || has(f, "rate") || has(f, "cluster") {
+	if f := at(""); !has(f, "producer") || !has(f, "mix") || has(f, "rate") || !has(f, "cluster") {
 		t.Errorf("the top offers %+v", f.Adds)
 	}
 	if f := at("thresholds[0]"); !has(f, "stage") || !has(f, "abort") || has(f, "metric") {

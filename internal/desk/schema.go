@@ -24,6 +24,7 @@ type schema struct {
 	Items       *schema            `json:"items"`
 	More        json.RawMessage    `json:"additionalProperties"`
 	OneOf       []*schema          `json:"oneOf"`
+	AnyOf       []*schema          `json:"anyOf"`
 	Not         json.RawMessage    `json:"not"`
 	defs        map[string]*schema
 }
@@ -49,6 +50,14 @@ func (s *schema) UnmarshalJSON(b []byte) error {
 	type bare schema
 	if err := json.Unmarshal(b, (*bare)(s)); err != nil {
 		return err
+	}
+	if s.AnyOf != nil && s.Properties == nil { // what it is, or nothing, or a variable: the first counts here
+		description := s.Description
+		*s = *s.AnyOf[0]
+		if description != "" {
+			s.Description = description
+		}
+		return nil
 	}
 	var raw struct {
 		Properties json.RawMessage `json:"properties"`

@@ -229,7 +229,7 @@ func (m *Manifest) write(home string) error {
 // WriteDurable writes a file whole: it is there, on the disk, or as it was before.
 func WriteDurable(path string, b []byte) (err error) {
 	tmp := path + ".tmp"
-	f, err := os.Create(tmp)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) // a profile's variables may hold what is nobody else's
 	if err != nil {
 		return err
 	}

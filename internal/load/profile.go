@@ -30,12 +30,13 @@ type Profile struct {
 	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
 	Hooks      []Hook      `yaml:"hooks,omitempty" jsonschema:"description=Commands that run at a time of the schedule"`
 
-	Extends later `yaml:"extends,omitempty"`
-	Cluster later `yaml:"cluster,omitempty"`
+	Extends string `yaml:"extends,omitempty" jsonschema:"description=Name of a shipped profile or a file beside this one: what is not said here is as there. Sections are merged and lists replaced; a key without a value takes away what is there"`
+	Cluster string `yaml:"cluster,omitempty" jsonschema:"description=Name of a connection under clusters in weir.yaml. Default its kafka and registry"`
 
 	dir    string // of the file: paths in it are relative to it
 	source string // its text
 	window int    // messages on their way, where nothing says so and acknowledgements decide; 0: not known yet
+	read   reading
 }
 
 // Volume bounds a run.
@@ -69,14 +70,14 @@ type Producer struct {
 type Verify struct {
 	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
 	Destination Destination `yaml:"destination,omitempty"`
-	Consumer    Consumer    `yaml:"consumer,omitempty"`
+	Consumer    Consumer    `yaml:"consumer,omitempty" jsonschema:"description=Reads the messages back while the run goes on"`
 }
 
 // Destination is the table that must hold what was sent.
 type Destination struct {
 	Table   string          `yaml:"table,omitempty" jsonschema:"description=Default: the topic's name"`
 	Timeout config.Duration `yaml:"drain_timeout,omitempty" jsonschema:"description=How long verify waits for the last rows. Default 0s"`
-	Engine  later           `yaml:"engine,omitempty"`
+	Engine  string          `yaml:"engine,omitempty" jsonschema:"enum=duckdb,description=What reads the table. Default duckdb: inside loadgen"`
 }
 
 // Defaults of what a profile leaves out.

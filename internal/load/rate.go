@@ -35,7 +35,10 @@ type Closed struct {
 // UnmarshalYAML takes the word max in place of the section.
 func (r *Rate) UnmarshalYAML(unmarshal func(any) error) error {
 	var word string
-	if unmarshal(&word) == nil && word == "max" {
+	if unmarshal(&word) == nil && word != "" {
+		if word != "max" {
+			return fmt.Errorf("rate: want stages, a shape, closed, or the word max, got %q", word)
+		}
 		*r = Rate{Max: true}
 		return nil
 	}
@@ -165,7 +168,7 @@ func (r *Rate) validateStages(c *complaints, v Volume) {
 		peak = max(peak, r.Start.PerSecond)
 	}
 	if len(r.Stages) > 0 && peak == 0 {
-		c.add("rate.stages", "stages: the rate is 0/s all the time")
+		c.add("rate.stages", "stages: the rate is 0/s all the time; want a target above it")
 	}
 }
 

@@ -56,7 +56,8 @@ func Resume(ctx context.Context, o Options, m *Manifest) (Summary, error) {
 
 // profile is the one that the run is made by.
 func (m *Manifest) profile() (*Profile, error) {
-	p, err := Parse(filepath.Join(m.Dir, m.Run+".yaml"), []byte(m.Effective))
+	as := func(r *reading) { r.literal = true } // its variables have their values
+	p, err := Parse(filepath.Join(m.Dir, m.Run+".yaml"), []byte(m.Effective), as)
 	if err != nil {
 		return nil, fmt.Errorf("the profile in the manifest of run %s: %w", m.Run, err)
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	Log      *slog.Logger // nil: silent
 	Senders  int          // goroutines that send; 0: as many as the rate needs
 
+	// Pipeline is the process that fills the table, 0 while there is none; only thresholds on its memory need it.
+	Pipeline func() int
 	// Holds counts the rows of the run's table; only volume.until needs it.
 	Holds func(ctx context.Context) (int64, error)
 	Run   ulid.ULID     // its name; zero: a new one

@@ -267,7 +267,7 @@ func (s *Summary) judgeThresholds() {
 		}
 	}
 	for _, c := range s.Thresholds {
-		if !c.Measured && s.Response.Count > 0 { // a run that ends within its warm-up measures nothing, and says so
+		if !c.Measured && s.Response.Count > 0 && !(Threshold{Metric: c.Metric}).ofMemory() { // a run that ends within its warm-up measures nothing, and says so
 			s.Verdict, s.Reason = VerdictInvalid, fmt.Sprintf("no message was measured for the threshold %s", c.Name)
 			return
 		}

@@ -80,6 +80,7 @@ type Client struct {
 	url  string
 	tls  tlsfile.Config
 	cl   *sr.Client
+	web  *http.Client
 	mu   sync.Mutex
 	byID map[int]*avro.Schema
 	ids  map[[2]string]int // subject and schema that were registered
@@ -121,7 +122,7 @@ func newClient(c Config, patience time.Duration) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return &Client{url: c.URL, tls: shown, cl: cl, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
+	return &Client{url: c.URL, tls: shown, cl: cl, web: web, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
 }
 
 // Schema gets a schema by its id.
