@@ -33,6 +33,16 @@ func TestAComparisonIsJudgedAgain(t *testing.T) {
 	t.Chdir(t.TempDir())
 	broken := runs(7, "", 0)
 	broken[3].Broken = "lost 2"
+	slow := runs(7, "", 0)
+	for i := range slow {
+		if slow[i].Build == regress.Candidate {
+			slow[i].Missed = []string{"response_ms p99 is 700, at most 500 is allowed"}
+		}
+	}
+	wide := runs(7, "", 0)
+	for i := range wide {
+		wide[i].Values["p99"] *= 1 + 0.06*float64(i%3)
+	}
 	for _, x := range []struct {
 		name  string
 		runs  []regress.Run
@@ -48,8 +58,12 @@ func TestAComparisonIsJudgedAgain(t *testing.T) {
 		{"faster", runs(7, "cpu", -0.3), []string{"--gate", "cpu"}, 0, `"verdict":"improved"`},
 		{"too few pairs", runs(5, "p99", 0.3), nil, exitInvalid, `"verdict":"inconclusive"`},
 		{"too few pairs, and that is allowed", runs(5, "p99", 0.3), []string{"--inconclusive", "pass"}, 0, `"verdict":"inconclusive"`},
+		{"a limit of the profile", slow, nil, exitSLO, "the candidate broke it in 7 of 7 runs, the baseline in 0"},
+		{"perhaps the same", wide, nil, 0, "within ±10 %: not proven"},
+		{"perhaps the same, where it has to be proven", wide, []string{"--prove"}, exitInvalid, `"verdict":"inconclusive"`},
+		{"the same, proven", runs(7, "", 0), []string{"--prove"}, 0, `"verdict":"unchanged"`},
 		{"rows lost", broken, nil, exitIntegrity, `"broken":true`},
-		{"no runs", nil, nil, exitNoBaseline, `"verdict":"no baseline"`},
+		{"no runs", nil, nil, exitNoBaseline, `"verdict":"no-baseline"`},
 	} {
 		dir := t.TempDir()
 		b, err := json.Marshal(regress.Comparison{Runs: x.runs})
@@ -72,16 +86,23 @@ func TestWrongComparisons(t *testing.T) {
 	for _, x := range []struct{ args, want string }{
 		{"compare", "expected a profile, --baseline and --candidate, or --from"},
 		{"compare ci --baseline a", "expected a profile, --baseline and --candidate, or --from"},
-		{"compare ci --baseline a --candidate b --pairs 4", "--pairs: expected 7 to 12, got 4: with 4 metrics that decide, fewer can prove nothing"},
+		{"compare ci --baseline a --candidate b --pairs 4", "--pairs: expected 7 to 12, got 4: with 5 metrics that decide, fewer can prove nothing"},
 		{"compare ci --baseline a --candidate b --pairs 13", "--pairs: expected 7 to 12, got 13"},
-		{"compare ci --baseline a --candidate b --floor p99", `--floor: expected metric=20%, with one of p50, p99, fresh_p99, cpu, drain, got "p99"`},
+		{"compare ci --baseline a --candidate b --floor p99", `--floor: expected metric=20%, with one of p50, p99, p99.9, max, fresh_p50, fresh_p99, cpu, drain, got "p99"`},
 		{"compare ci --baseline a --candidate b --floor p99=fast", `--floor p99: expected 20% or 5ms, got "fast"`},
-		{"compare ci --baseline a --candidate b --gate speed", "--gate: expected one of p50, p99, fresh_p99, cpu, drain"},
+		{"compare ci --baseline a --candidate b --gate speed", "--gate: expected one of p50, p99, p99.9, max, fresh_p50, fresh_p99, cpu, drain"},
 		{"compare ci --baseline a --candidate b --confirm maybe", "--confirm: expected auto, always or never"},
 		{"compare ci --baseline a --candidate b --inconclusive maybe", "--inconclusive: expected fail or pass"},
 		{"compare nothing --baseline a --candidate b", "there is no profile nothing"},
 		{"compare --from nowhere", "--from: open nowhere/comparison.json: no such file or directory"},
 		{"compare ci --baseline a --candidate b --noise nowhere", "--noise: open nowhere: no such file or directory"},
+		{"compare ci --baseline a --candidate b --floor drain=500ms", `--floor drain: expected 20% or 5s, got "500ms"`},
+		{"compare ci --baseline a --candidate b --gate p99.9", "--gate: p99.9 is shown, and decides nothing"},
+		{"compare 01K8ZJ9V4T8QH0M6W2X3Y5A7BC 01K8ZJ9V4T8QH0M6W2X3Y5A7BD", "one run against another proves nothing: what is counted are runs"},
+		{"compare ci --baseline a --candidate b --duet", "profile ci has 2 windows of 10s after its warm-up of 5s: a duet needs 12"},
+		{"compare ci --baseline a --candidate b --duet --rate max", "a duet needs a schedule"},
+		{"compare ci --baseline a --candidate b --duet --window 0s", "--window: want more than 0s"},
+		{"compare ci --stored --store s3://", "expected the bucket after s3://"},
 		{"calibrate ci", "expected --system"},
 	} {
 		code, _, errs := loadgen(t.Context(), append(strings.Fields(x.args), "--home", home)...)

@@ -120,6 +120,7 @@ func (p *proof) result() Result {
 	r.Unexplained = c["quarantined"]
 	r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unknown = c["lost"], c["doubled"], c["reordered"], c["altered"], c["unknown"]
 	r.Evidence = p.found.evidence()
+	r.Windows = p.windows()
 	return r
 }
 

@@ -1,7 +1,7 @@
 // Package output writes a [results.Report] in the forms that other programs and people read.
 //
-// Each format is a function from a report to bytes: [JUnit], [Markdown], [Annotations], [OpenMetrics], [HLog], [BenchFmt], [HTML]; and
-// [Otava] from entries.
+// Each format is a function from a report to bytes: [JUnit], [Markdown], [Annotations], [OpenMetrics], [HLog], [BenchFmt], [BenchJSON],
+// [HTML]; and [Otava] from entries.
 //
 // # Promises
 //
