@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"weir/internal/cli"
 	"weir/internal/regress"
 )
 
@@ -118,5 +123,76 @@ func TestAPipelineThatDies(t *testing.T) {
 	code, _, errs := loadgen(t.Context(), "compare", "ci", "--baseline", "sh -c 'echo no such job >&2; exit 3'", "--candidate", "true", "--home", t.TempDir())
 	if code != 1 || !strings.Contains(errs, "pair 1, baseline: the pipeline under test ended (exit status 3): no such job") || !strings.Contains(errs, "its output: ") {
 		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+// The whole way: two pipelines in processes of their own, pairs of runs, proofs, a verdict; and what is left can be judged again.
+func TestTwoBuildsAreCompared(t *testing.T) {
+	t.Parallel()
+	home, dir := t.TempDir(), filepath.Join(t.TempDir(), "cmp")
+	code, out, errs := loadgen(t.Context(), "compare", ab(t, "100ms", "300/s", "400ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 300*time.Millisecond),
+		"--pairs", "5", "--gate", "fresh_p50", "--settle", "0s", "--confirm", "never", "--out", dir, "--home", home, "--json", "--log-level", "error")
+	t.Logf("%s", errs)
+	if code != exitRegression || !strings.Contains(out, `"verdict":"regressed"`) {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	c, err := readComparison(dir)
+	if err != nil || len(c.Runs) != 10 {
+		t.Fatalf("%d runs, %v", len(c.Runs), err)
+	}
+	for _, r := range c.Runs {
+		for _, m := range []string{"p50", "p99", "p99.9", "max", "fresh_p50", "fresh_p99", "drain"} {
+			if r.Values[m] <= 0 {
+				t.Errorf("%s of pair %d has no %s: %v", r.Build, r.Pair, m, r.Values)
+			}
+		}
+		if !r.Proven || r.Values["max"] < r.Values["p99"] || r.Values["fresh_p99"] < r.Values["fresh_p50"] {
+			t.Errorf("%s of pair %d: %+v", r.Build, r.Pair, r)
+		}
+	}
+	if code, out, _ := loadgen(t.Context(), "compare", "--from", dir, "--gate", "drain", "--floor", "drain=60s", "--home", home, "--json"); code != 0 || !strings.Contains(out, `"verdict":"unchanged"`) {
+		t.Errorf("judged again by what is the same: exit code %d\n%s", code, out)
+	}
+}
+
+// A candidate that loses a row is not slow or fast, and its comparison ends at once.
+func TestABuildThatLosesARowIsNotCompared(t *testing.T) {
+	t.Parallel()
+	code, out, errs := loadgen(t.Context(), "compare", ab(t, "0s", "300/s", "300ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_LOSES=1"),
+		"--pairs", "5", "--gate", "fresh_p50", "--settle", "0s", "--home", t.TempDir(), "--json", "--log-level", "error")
+	if code != exitIntegrity || !strings.Contains(errs, "the candidate's data are not right in pair 1: lost 1, doubled 0") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+}
+
+// listener does something when a word is said.
+type listener struct {
+	bytes.Buffer
+	word string
+	then func()
+}
+
+func (l *listener) Write(b []byte) (int, error) {
+	n, err := l.Buffer.Write(b)
+	if l.then != nil && strings.Contains(l.String(), l.word) {
+		l.then()
+		l.then = nil
+	}
+	return n, err
+}
+
+// Who interrupts a comparison keeps the runs that were made.
+func TestAnInterruptedComparisonIsKept(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	dir := filepath.Join(t.TempDir(), "cmp")
+	heard := &listener{word: "pair 1  baseline", then: func() { interrupt(cli.ErrInterrupted) }}
+	code := cli.Run(ctx, "loadgen", cli.Env{Stdout: io.Discard, Stderr: heard, Getenv: func(string) string { return "" }, Args: []string{"compare", ab(t, "0s", "300/s", "300ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 30*time.Millisecond),
+		"--settle", "0s", "--out", dir, "--home", t.TempDir(), "--log-level", "error"}}, newCommand)
+	if errs := heard.String(); code != cli.ExitInterrupted || !strings.Contains(errs, "1 runs are kept: `loadgen compare --from "+dir+"` judges them") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	if c, err := readComparison(dir); err != nil || len(c.Runs) != 1 || c.Verdict != regress.Inconclusive {
+		t.Errorf("kept: %+v, %v", c, err)
 	}
 }

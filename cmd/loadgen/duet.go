@@ -153,9 +153,9 @@ func (b *bench) duet(ctx context.Context, homes []*project.Project, systems []*s
 	var brokers kafka.Config
 	var reg *registry.Client
 	var err error
-	for _, s := range systems {
+	for i, s := range systems {
 		if brokers, reg, err = connectWhenReady(ctx, homes[0], s); err != nil {
-			return nil, verify.Windows{}, err
+			return nil, verify.Windows{}, fmt.Errorf("%s: %w", runs[i].Build, err)
 		}
 	}
 	if b.topics {

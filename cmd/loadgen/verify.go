@@ -98,7 +98,7 @@ func publish(ctx context.Context, pr *project.Project, r verify.Result) {
 // proveUntil proves, and proves again while rows are missing and there is time.
 func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, o verifyOptions) (verify.Result, error) {
 	end := time.Now().Add(o.wait)
-	for {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		r, err := proveAll(ctx, pr, lk, m, o.table, o.windows)
 		missing := errors.Is(err, lake.ErrNoTable) || err == nil && r.Lost > 0 && !r.Drained
 		if !missing || time.Now().After(end) {
@@ -107,7 +107,7 @@ func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load
 		select {
 		case <-ctx.Done():
 			return r, context.Cause(ctx)
-		case <-time.After(min(time.Second, time.Until(end)+time.Millisecond)):
+		case <-time.After(min(pause, time.Until(end)+time.Millisecond)):
 		}
 	}
 }
