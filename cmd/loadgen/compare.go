@@ -294,7 +294,7 @@ func comparisonText(c regress.Comparison, dir string) string {
 		fmt.Fprintf(&b, "* %-9s  %-12s  %s\n", "limit", map[bool]string{true: "slo", false: "kept mostly"}[m.Blocks()], m)
 	}
 	if c.Advisory != "" {
-		fmt.Fprintf(&b, "advice only: %s\n", c.Advisory)
+		fmt.Fprintf(&b, "advice, which fails no build: %s\n", c.Advisory)
 	}
 	fmt.Fprintf(&b, "%s   %d runs in %s; * decides\n", c.Verdict, len(c.Runs), dir)
 	return b.String()

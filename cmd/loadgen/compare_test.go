@@ -126,18 +126,29 @@ func TestAPipelineThatDies(t *testing.T) {
 	}
 }
 
+// whenQuiet runs loadgen, and again if this machine was too busy to send in time: that says nothing about a comparison.
+func whenQuiet(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	for range 3 {
+		if code, out, errs = loadgen(t.Context(), args...); code != exitInvalid || !strings.Contains(errs, "too slow or too busy") {
+			break
+		}
+	}
+	return code, out, errs
+}
+
 // The whole way: two pipelines in processes of their own, pairs of runs, proofs, a verdict; and what is left can be judged again.
 func TestTwoBuildsAreCompared(t *testing.T) {
 	t.Parallel()
 	home, dir := t.TempDir(), filepath.Join(t.TempDir(), "cmp")
-	code, out, errs := loadgen(t.Context(), "compare", ab(t, "100ms", "300/s", "400ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 300*time.Millisecond),
+	code, out, errs := whenQuiet(t, "compare", ab(t, "100ms", "300/s", "400ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 300*time.Millisecond),
 		"--pairs", "5", "--gate", "fresh_p50", "--settle", "0s", "--confirm", "never", "--out", dir, "--home", home, "--json", "--log-level", "error")
 	t.Logf("%s", errs)
 	if code != exitRegression || !strings.Contains(out, `"verdict":"regressed"`) {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	c, err := readComparison(dir)
-	if err != nil || len(c.Runs) != 10 {
+	if err != nil || len(c.Runs) < 10 {
 		t.Fatalf("%d runs, %v", len(c.Runs), err)
 	}
 	for _, r := range c.Runs {
@@ -158,7 +169,7 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 // A candidate that loses a row is not slow or fast, and its comparison ends at once.
 func TestABuildThatLosesARowIsNotCompared(t *testing.T) {
 	t.Parallel()
-	code, out, errs := loadgen(t.Context(), "compare", ab(t, "0s", "300/s", "300ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_LOSES=1"),
+	code, out, errs := whenQuiet(t, "compare", ab(t, "0s", "300/s", "300ms"), "--baseline", fakePipeline("bank.ab", 30*time.Millisecond), "--candidate", fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_LOSES=1"),
 		"--pairs", "5", "--gate", "fresh_p50", "--settle", "0s", "--home", t.TempDir(), "--json", "--log-level", "error")
 	if code != exitIntegrity || !strings.Contains(errs, "the candidate's data are not right in pair 1: lost 1, doubled 0") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)

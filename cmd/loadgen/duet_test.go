@@ -18,7 +18,7 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 	profile := ab(t, "200ms", "400/s", "1800ms")
 	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 400*time.Millisecond)
 	duetRun := func(args ...string) (int, string, string) {
-		return loadgen(t.Context(), append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "0s", "--home", home, "--json", "--log-level", "warn")...)
+		return whenQuiet(t, append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "0s", "--home", home, "--json", "--log-level", "warn")...)
 	}
 
 	code, out, errs := duetRun("compare", profile, "--duet", "--baseline", fast, "--candidate", slow, "--out", dir, "--html", filepath.Join(dir, "report.html"))
@@ -62,7 +62,7 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 // A duet in which one build loses a row says nothing of its speed.
 func TestADuetThatLosesARow(t *testing.T) {
 	t.Parallel()
-	code, out, errs := loadgen(t.Context(), "compare", ab(t, "0s", "300/s", "1300ms"), "--duet", "--window", "100ms", "--baseline", fakePipeline("bank.ab", 30*time.Millisecond),
+	code, out, errs := whenQuiet(t, "compare", ab(t, "0s", "300/s", "1300ms"), "--duet", "--window", "100ms", "--baseline", fakePipeline("bank.ab", 30*time.Millisecond),
 		"--candidate", fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_LOSES=1"), "--settle", "0s", "--home", t.TempDir(), "--json", "--log-level", "error")
 	if code != exitIntegrity || !strings.Contains(errs, "the candidate's data are not right") || !strings.Contains(errs, "lost 1, doubled 0") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)

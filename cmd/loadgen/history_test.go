@@ -117,7 +117,7 @@ func TestHistoriesAndBaselinesInAStorage(t *testing.T) {
 	}
 	keepRuns(t, home, "6.1", 20, level(6, 80)...)
 	code, out, errs := loadgen(t.Context(), "compare", "--stored", "--store", "file://"+store+"/baseline.ndjson", "--home", home, "--markdown", "-")
-	if code != 0 || !strings.Contains(out, "regressed") || !strings.Contains(out, "advice only: another day is another host") || !strings.Contains(errs, "this comparison only warns") {
+	if code != 0 || !strings.Contains(out, "regressed") || !strings.Contains(out, "it fails no build: another day is another host") || !strings.Contains(errs, "this comparison only warns") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	if code, _, errs := loadgen(t.Context(), "baseline", "save", "--store", "history/", "--home", home); code != 2 || !strings.Contains(errs, "a baseline is one file") {

@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"weir/internal/load"
@@ -57,8 +58,8 @@ func OfRun(r *Result) Report {
 		out.Gates = append(out.Gates, threshold(c))
 	}
 	if p := r.Proof; p != nil {
-		out.Gates = append(out.Gates, integrity(p, r.Limits)...)
 		out.Gates = append(out.Gates, fresh(p, r.Limits)...)
+		out.Gates = append(out.Gates, integrity(p, r.Limits)...)
 		for _, g := range out.Gates {
 			if out.Verdict == string(load.VerdictPass) && g.State == Fail { // the run passed, its proof did not
 				out.Verdict, out.Reason = g.Group, g.Text
@@ -95,11 +96,18 @@ func delivery(s load.Summary) Gate {
 
 func threshold(c load.Check) Gate {
 	g := Gate{Group: "threshold", Name: c.Name, State: Pass, Got: c.Got, Max: c.Max, Margin: c.Margin}
+	unit := ""
+	for _, u := range []string{"ms", "s"} {
+		if name, _, _ := strings.Cut(c.Name, " "); unit == "" && strings.HasSuffix(name, "_"+u) {
+			unit = " " + u
+		}
+	}
+	says := fmt.Sprintf("%s is %s%s, at most %s%s is allowed", c.Name, digits(c.Got), unit, digits(c.Max), unit)
 	switch {
 	case !c.Measured:
 		g.State, g.Text = Invalid, c.Name+": no message was measured"
 	case !c.OK:
-		g.State, g.Text = Fail, fmt.Sprintf("%s is %.4g, at most %.4g is allowed", c.Name, c.Got, c.Max)
+		g.State, g.Text = Fail, says
 		if c.Max > 0 {
 			g.Text += fmt.Sprintf(" (%.0f %% too much)", -100*c.Margin)
 		}
@@ -107,9 +115,17 @@ func threshold(c load.Check) Gate {
 			g.Text += fmt.Sprintf("; it ended the run after %.0f s", c.AbortedS)
 		}
 	default:
-		g.Text = fmt.Sprintf("%s is %.4g, at most %.4g is allowed (%.0f %% left)", c.Name, c.Got, c.Max, 100*c.Margin)
+		g.Text = fmt.Sprintf("%s (%.0f %% left)", says, 100*c.Margin)
 	}
 	return g
+}
+
+// digits writes four of them, and no exponent for what people count.
+func digits(v float64) string {
+	if v >= 1e4 && v < 1e12 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 func integrity(p *verify.Result, limits []load.Threshold) []Gate {
@@ -162,7 +178,7 @@ func OfComparison(name, id string, at time.Time, c *regress.Comparison) Report {
 	out := Report{Name: name, ID: id, At: at, Verdict: string(c.Verdict), Reason: c.Reason, Compare: c}
 	out.Good = !c.Broken && (c.Verdict == regress.Improved || c.Verdict == regress.Unchanged || c.Advised())
 	if c.Advisory != "" {
-		out.Gates = append(out.Gates, Gate{Group: "compare", Name: "it may fail a build", State: Warn, Text: "advice only: " + c.Advisory})
+		out.Gates = append(out.Gates, Gate{Group: "compare", Name: "this is advice", State: Warn, Text: "it fails no build: " + c.Advisory})
 	}
 	out.Gates = append(out.Gates, right(c)...)
 	for _, m := range c.Missed {

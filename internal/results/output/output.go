@@ -57,8 +57,8 @@ func number(v float64) string {
 
 func ms(v float64) string {
 	switch {
-	case v >= 10_000:
-		return fmt.Sprintf("%.1f s", v/1000)
+	case v >= 1000:
+		return fmt.Sprintf("%.3g s", v/1000)
 	case v >= 100:
 		return fmt.Sprintf("%.0f ms", v)
 	case v >= 1:
