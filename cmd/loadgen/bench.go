@@ -101,6 +101,9 @@ func (b *bench) home(name string) (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(home); err == nil {
+		return nil, cli.Usage(fmt.Errorf("%s is there already, and each run needs a fresh home", home), "name a directory with --out that holds no comparison yet")
+	}
 	return project.Open(b.project.Dir, home)
 }
 
