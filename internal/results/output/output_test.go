@@ -191,6 +191,25 @@ func TestMarkdownIsHarmless(t *testing.T) {
 	}
 }
 
+// A change for the worse that fails no build is neither a success nor a failure.
+func TestAdviceLooksLikeAdvice(t *testing.T) {
+	c := sampleComparison(t)
+	c.Advisory = "not calibrated"
+	r := results.OfComparison("ci", "7", noon, c)
+	md, err := Markdown(r)
+	if err != nil || !r.Good || !strings.Contains(string(md), "### loadgen ci: ⚠️ regressed") || !strings.Contains(string(md), "it fails no build: not calibrated") {
+		t.Errorf("good %v, %v\n%s", r.Good, err, md)
+	}
+	lines, err := Annotations(r)
+	if err != nil || strings.Contains(string(lines), "::error") || !strings.Contains(string(lines), "::warning title=loadgen ci p99::") {
+		t.Errorf("%v\n%s", err, lines)
+	}
+	junit, err := JUnit(r)
+	if err != nil || !strings.Contains(string(junit), `failures="0"`) {
+		t.Errorf("%v\n%s", err, junit)
+	}
+}
+
 func TestAnnotationsStayOnTheirLine(t *testing.T) {
 	r := results.Report{Name: "a,b:c", Gates: []results.Gate{{Name: "x", State: results.Fail, Text: "100 %\n::error::fake"}}}
 	b, err := Annotations(r)
