@@ -217,9 +217,11 @@ func (b *bench) shared(ctx context.Context, homes []*project.Project) (end func(
 	return end, nil
 }
 
-// judgeSide is judge for one side of a duet: what the broker has done is nobody's, and each window has its values.
+// judgeSide is judge for one side of a duet: what the broker has done is nobody's, limits are for a pipeline that has the machine for
+// itself, and each window has its values.
 func judgeSide(out *benchRun, res *results.Result, windows verify.Windows, clock *cpuClock, side int) {
 	judge(out, res, windows, clock, side)
+	out.Missed = nil
 	for _, m := range []string{"p50", "p99", "p99.9", "max", "rate"} {
 		delete(out.Values, m)
 	}
