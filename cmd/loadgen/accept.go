@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +12,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/config"
 	"weir/internal/project"
+	"weir/internal/regress"
 	"weir/internal/results"
 )
 
@@ -33,11 +34,11 @@ func newAccept(app *cli.App) *cobra.Command {
 					return cli.Usage(fmt.Errorf("--up-to: expected %s, got %q", l.UpTo.Expected(), upTo), "")
 				}
 			}
-			all, err := (&compareOptions{}).metrics(true)
+			all, err := everyMetric()
 			if err != nil {
 				return err
 			}
-			if !strings.Contains(", "+names(all)+", ", ", "+l.Metric+", ") || l.Metric == "" {
+			if !slices.ContainsFunc(all, func(m regress.Metric) bool { return m.Name == l.Metric }) {
 				return cli.Usage(fmt.Errorf("--metric: expected one of %s, got %q", names(all), l.Metric), "")
 			}
 			if day := time.Now().UTC().Format(time.DateOnly); len(l.Until) == len(day) && l.Until < day {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -27,12 +27,17 @@ func newBaseline(app *cli.App) *cobra.Command {
 		Use: "save [RUN…]", Short: "Make runs the baseline of their profile on this kind of machine",
 		Long: `Make runs the baseline of their profile on this kind of machine: those that are named, or the last ones of the newest run's profile.
 They replace an older baseline of the same profile, machine, kernel, broker and build flags; others stay. A run that was changed by
-hand or says nothing cannot be one. In CI let only the main branch do this, never a pull request.`,
+hand or says nothing cannot be one.
+
+A baseline moves only by this command, and not from a pull or merge request: there it is refused. --store may be s3://bucket/path.`,
 		Example: "  loadgen baseline save --last 6 --store perf/baseline.ndjson",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			pr, err := project.Open(".", app.Home)
 			if err != nil {
 				return err
+			}
+			if where := request(app.Getenv); where != "" {
+				return cli.Usage(fmt.Errorf("this is a job of %s: what is not merged yet is no baseline", where), "save it in a job of the main branch")
 			}
 			all, err := entriesOf(app, pr, args)
 			if err != nil {
@@ -45,14 +50,18 @@ hand or says nothing cannot be one. In CI let only the main branch do this, neve
 				return cli.Usage(fmt.Errorf("there is no run in %s that can be a baseline", pr.In("load")), "`loadgen run PROFILE` makes one")
 			}
 			path := storePath(pr, store)
-			old, err := results.ReadLog(path)
+			file, err := openLog(c.Context(), pr, path)
+			if err != nil {
+				return err
+			}
+			old, err := file.read(c.Context())
 			if err != nil {
 				return cli.Usage(err, "")
 			}
 			kept := slices.DeleteFunc(old, func(o results.Entry) bool {
 				return slices.ContainsFunc(all, func(e results.Entry) bool { return e.Run == o.Run || e.Profile == o.Profile && e.Key == o.Key })
 			})
-			if err := results.WriteLog(path, append(kept, all...)); err != nil {
+			if err := file.replace(append(kept, all...)); err != nil {
 				return err
 			}
 			few := ""
@@ -63,17 +72,17 @@ hand or says nothing cannot be one. In CI let only the main branch do this, neve
 		},
 	}
 	save.Flags().IntVar(&last, "last", regress.LeastStored, "so many of the last runs, if none is named")
-	c.PersistentFlags().StringVar(&store, "store", "", "file of the baselines (default: HOME/"+baselineFile+")")
+	c.PersistentFlags().StringVar(&store, "store", "", "file of the baselines, also file:// or s3://bucket/path (default: HOME/"+baselineFile+")")
 	show := &cobra.Command{
 		Use: "show", Short: "List the baselines", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			pr, err := project.Open(".", app.Home)
 			if err != nil {
 				return err
 			}
-			all, err := results.ReadLog(storePath(pr, store))
+			all, err := readEntries(c.Context(), pr, storePath(pr, store))
 			if err != nil {
-				return cli.Usage(err, "")
+				return err
 			}
 			var b strings.Builder
 			for _, e := range all {
@@ -93,6 +102,17 @@ func storePath(pr *project.Project, store string) string {
 	return store
 }
 
+// request names the pull or merge request whose job this is, empty if it is none.
+func request(getenv func(string) string) string {
+	switch {
+	case strings.HasPrefix(getenv("GITHUB_EVENT_NAME"), "pull_request"):
+		return "a pull request (" + getenv("GITHUB_EVENT_NAME") + ")"
+	case getenv("CI_MERGE_REQUEST_IID") != "":
+		return "merge request !" + getenv("CI_MERGE_REQUEST_IID")
+	}
+	return ""
+}
+
 // lastAlike are the last n entries that are like the newest one of a profile.
 func lastAlike(all []results.Entry, profile string, n int) []results.Entry {
 	slices.SortStableFunc(all, func(a, b results.Entry) int { return a.At.Compare(b.At) })
@@ -110,25 +130,23 @@ func lastAlike(all []results.Entry, profile string, n int) []results.Entry {
 }
 
 // stored compares the last runs of this home with the baseline. It warns: another day is another host, and looks like a change.
-func (o *compareOptions) stored(app *cli.App, pr *project.Project, args []string) error {
-	base, err := results.ReadLog(storePath(pr, o.store))
+func (o *compareOptions) stored(ctx context.Context, app *cli.App, pr *project.Project, args []string) error {
+	base, err := readEntries(ctx, pr, storePath(pr, o.store))
 	if err != nil {
-		return cli.Usage(err, "")
+		return err
 	}
 	all, err := entriesOf(app, pr, nil)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(e results.Entry) bool {
-		return slices.ContainsFunc(base, func(b results.Entry) bool { return b.Run == e.Run })
-	})
+	all = results.Missing(base, all)
 	runs := lastAlike(all, append(args, "")[0], o.last)
 	if len(runs) == 0 {
 		return cli.Usage(fmt.Errorf("there is no run in %s to compare", pr.In("load")), "`loadgen run PROFILE` makes one; those of the baseline itself do not count")
 	}
 	newest := runs[len(runs)-1]
 	unlike := ""
-	mine := slices.DeleteFunc(base, func(b results.Entry) bool {
+	mine := slices.DeleteFunc(results.Missing(nil, base), func(b results.Entry) bool {
 		if b.Profile == newest.Profile && b.Key != newest.Key {
 			unlike = strings.Join(b.Fingerprint.Differs(newest.Fingerprint), ", ")
 		}
@@ -144,6 +162,9 @@ func (o *compareOptions) stored(app *cli.App, pr *project.Project, args []string
 			c.Reason = "the stored baseline of " + newest.Profile + " cannot be compared: its " + unlike
 		}
 	}
+	if !o.strict {
+		c.Advisory = "another day is another host: run the builds side by side to be sure"
+	}
 	dir := o.out
 	if dir == "" {
 		dir = pr.In(filepath.Join("compare", "stored-"+newest.Run))
@@ -155,12 +176,15 @@ func (o *compareOptions) stored(app *cli.App, pr *project.Project, args []string
 }
 
 func (o *compareOptions) judgeStored(base, runs []results.Entry) (regress.Comparison, error) {
-	_, flat := runs[0].Values["rate"]
-	metrics, err := o.metrics(flat)
+	k := paced
+	if _, ok := runs[0].Values["rate"]; ok {
+		k = flat
+	}
+	all, err := o.metrics(k)
 	if err != nil {
 		return regress.Comparison{}, err
 	}
-	noise, err := o.noiseOf()
+	noise, err := o.readNoise()
 	if err != nil {
 		return regress.Comparison{}, err
 	}
@@ -173,16 +197,15 @@ func (o *compareOptions) judgeStored(base, runs []results.Entry) (regress.Compar
 			c.Runs = append(c.Runs, regress.Run{Build: side.build, Pair: i + 1, Round: 1, Values: e.Values, File: e.Run})
 		}
 	}
-	for _, m := range metrics {
-		y := values(runs, m.Name)
-		if len(y) == 0 { // not measured by single runs, or not proven
-			continue
+	before, now := map[string][]float64{}, map[string][]float64{}
+	var metrics []regress.Metric
+	for _, m := range all {
+		if now[m.Name] = values(runs, m.Name); len(now[m.Name]) > 0 { // else it is not measured by single runs, or not proven
+			before[m.Name], metrics = values(base, m.Name), append(metrics, m)
 		}
-		f, err := regress.Stored(m, values(base, m.Name), y, noise[m.Name])
-		if err != nil {
-			return c, err
-		}
-		c.Findings = append(c.Findings, f)
+	}
+	if c.Findings, err = regress.Stored(metrics, before, now, noise.ratios()); err != nil {
+		return c, err
 	}
 	c.Conclude()
 	return c, nil
@@ -198,34 +221,28 @@ func values(all []results.Entry, metric string) []float64 {
 	return out
 }
 
-// noiseOf are the log-ratios of a calibration's pairs, by metric.
-func (o *compareOptions) noiseOf() (map[string][]float64, error) {
+// ratios are the log-ratios of a calibration's pairs, by metric.
+func (c *calibration) ratios() map[string][]float64 {
 	out := map[string][]float64{}
-	if o.noise == "" {
-		return out, nil
-	}
-	var cal calibration
-	b, err := os.ReadFile(o.noise)
-	if err == nil {
-		err = json.Unmarshal(b, &cal)
-	}
-	if err != nil {
-		return nil, cli.Usage(fmt.Errorf("--noise: %w", err), "`loadgen calibrate` writes the file")
+	if c == nil {
+		return out
 	}
 	first := map[int]map[string]float64{}
-	for _, r := range cal.Runs {
+	for _, r := range c.Runs {
 		if r.Invalid != "" {
 			continue
 		}
-		if r.Build == regress.Baseline {
+		other, seen := first[r.Pair]
+		if !seen {
 			first[r.Pair] = r.Values
 			continue
 		}
+		delete(first, r.Pair)
 		for m, v := range r.Values {
-			if base := first[r.Pair][m]; base > 0 && v > 0 {
+			if base := other[m]; base > 0 && v > 0 {
 				out[m] = append(out[m], math.Log(v/base))
 			}
 		}
 	}
-	return out, nil
+	return out
 }

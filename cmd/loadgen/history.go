@@ -24,10 +24,13 @@ func newHistory(app *cli.App) *cobra.Command {
 		Long: `Add runs to a history and find the runs at which something changed. The history is a file with a line of few numbers for each run; all
 results of this home that it lacks are added, or those that are named. Runs that say nothing (invalid, changed by hand) are left out.
 
+The file may lie in a worktree of a git branch, or on S3: s3://bucket/history.ndjson where one job writes at a time, or a name that ends
+with a slash, s3://bucket/history/, with a file for each run, to which any number of jobs add at once.
+
 Change points are found with E-divisive (window 50, p 0.001). They never fail a build: it takes some runs after a change to see it.
 With --emit the changes for the worse are written as outcomes, which ` + "`notify emit`" + ` tells a business unit, each of them once.`,
-		Example: "  loadgen history --file perf/history.ndjson\n  loadgen history --emit - --unit PERF | notify emit -",
-		RunE: func(_ *cobra.Command, args []string) error {
+		Example: "  loadgen history --file perf/history.ndjson\n  loadgen history --file s3://perf/history/\n  loadgen history --emit - --unit PERF | notify emit -",
+		RunE: func(c *cobra.Command, args []string) error {
 			pr, err := project.Open(".", app.Home)
 			if err != nil {
 				return err
@@ -39,11 +42,15 @@ With --emit the changes for the worse are written as outcomes, which ` + "`notif
 			if err != nil {
 				return err
 			}
-			added, err := results.AppendLog(file, add...)
+			log, err := openLog(c.Context(), pr, file)
 			if err != nil {
 				return err
 			}
-			all, err := results.ReadLog(file)
+			added, err := log.add(c.Context(), add)
+			if err != nil {
+				return err
+			}
+			all, err := log.read(c.Context())
 			if err != nil {
 				return cli.Usage(err, "")
 			}
@@ -68,7 +75,7 @@ With --emit the changes for the worse are written as outcomes, which ` + "`notif
 			return app.Result(map[string]any{"file": file, "runs": len(all), "added": added, "changes": points}, historyText(file, len(all), added, points))
 		},
 	}
-	c.Flags().StringVar(&file, "file", "", "the history (default: HOME/"+historyFile+")")
+	c.Flags().StringVar(&file, "file", "", "the history, also file:// or s3://bucket/path (default: HOME/"+historyFile+")")
 	c.Flags().StringVar(&emit, "emit", "", "file for the changes for the worse as OpenLineage events, - for stdout")
 	c.Flags().StringVar(&unit, "unit", "", "business unit of these events")
 	c.Flags().StringVar(&otava, "otava", "", "file for the whole history as Apache Otava's CSV")

@@ -91,6 +91,40 @@ func TestAStoredBaselineWarnsAndNeverComparesUnlikeMachines(t *testing.T) {
 	step(exitNoBaseline, `its kernel "6.1", not "7.0"`, "compare", "--stored")
 }
 
+// A history may lie in a storage, as one file or as one for each run; a baseline is one file, and only the main branch moves it.
+func TestHistoriesAndBaselinesInAStorage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	home, store := t.TempDir(), t.TempDir()
+	keepRuns(t, home, "6.1", 0, level(8, 50)...)
+	for _, at := range []string{"file://" + store + "/history.ndjson", "file://" + store + "/history/", "history/"} {
+		for i, want := range []string{"8 runs in " + at + ", 8 of them new", "8 runs in " + at + ", 0 of them new"} {
+			if code, out, errs := loadgen(t.Context(), "history", "--file", at, "--home", home); code != 0 || !strings.Contains(out, want) {
+				t.Errorf("%s, time %d: exit code %d, want %q\n%s%s", at, i+1, code, want, out, errs)
+			}
+		}
+	}
+	if files, err := filepath.Glob(store + "/history/*.json"); err != nil || len(files) != 8 {
+		t.Errorf("a file for each run: %d, %v", len(files), err)
+	}
+	save := []string{"baseline", "save", "--store", "file://" + store + "/baseline.ndjson", "--home", home}
+	for _, env := range []map[string]string{{"GITHUB_EVENT_NAME": "pull_request_target"}, {"CI_MERGE_REQUEST_IID": "7"}} {
+		if code, _, errs := loadgenIn(t.Context(), env, save...); code != 2 || !strings.Contains(errs, "what is not merged yet is no baseline") {
+			t.Errorf("%v: exit code %d\n%s", env, code, errs)
+		}
+	}
+	if code, out, errs := loadgenIn(t.Context(), map[string]string{"GITHUB_EVENT_NAME": "push"}, save...); code != 0 || !strings.Contains(out, "6 runs of ci are the baseline") {
+		t.Errorf("on the main branch: exit code %d\n%s%s", code, out, errs)
+	}
+	keepRuns(t, home, "6.1", 20, level(6, 80)...)
+	code, out, errs := loadgen(t.Context(), "compare", "--stored", "--store", "file://"+store+"/baseline.ndjson", "--home", home, "--markdown", "-")
+	if code != 0 || !strings.Contains(out, "regressed") || !strings.Contains(out, "it fails no build: another day is another host") || !strings.Contains(errs, "this comparison only warns") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if code, _, errs := loadgen(t.Context(), "baseline", "save", "--store", "history/", "--home", home); code != 2 || !strings.Contains(errs, "a baseline is one file") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
 func TestAnAcceptedRegressionPassesUntilItsDay(t *testing.T) {
 	t.Chdir(t.TempDir())
 	home, dir := t.TempDir(), t.TempDir()

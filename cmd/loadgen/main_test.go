@@ -25,8 +25,13 @@ var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // loadgen runs the whole program.
 func loadgen(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	return loadgenIn(ctx, nil, args...)
+}
+
+// loadgenIn runs it in an environment.
+func loadgenIn(ctx context.Context, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(ctx, "loadgen", cli.Env{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }}, newCommand)
+	code = cli.Run(ctx, "loadgen", cli.Env{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: func(k string) string { return env[k] }}, newCommand)
 	return code, out.String(), errs.String()
 }
 

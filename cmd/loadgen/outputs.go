@@ -17,8 +17,8 @@ import (
 
 // outputs are the flags that write a report in the formats of others.
 type outputs struct {
-	junit, markdown, openmetrics, hlog, benchfmt, otava, html string
-	annotations                                               bool
+	junit, markdown, openmetrics, hlog, benchfmt, benchjson, otava, html string
+	annotations                                                          bool
 }
 
 func (o *outputs) flags(f *pflag.FlagSet) {
@@ -28,6 +28,7 @@ func (o *outputs) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.annotations, "annotations", false, "print ::error and ::warning lines, which GitHub shows beside the job")
 	f.StringVar(&o.openmetrics, "openmetrics", "", "file for OpenMetrics text, as GitLab's metrics reports read it")
 	f.StringVar(&o.benchfmt, "benchfmt", "", "file for the Go benchmark format: benchstat, Bencher")
+	f.StringVar(&o.benchjson, "benchmark-json", "", "file for github-action-benchmark, with tool: customSmallerIsBetter")
 	f.StringVar(&o.hlog, "hlog", "", "file for the log of HdrHistogram, interval by interval")
 	f.StringVar(&o.otava, "otava", "", "CSV file for Apache Otava, to which a row is added")
 }
@@ -40,7 +41,7 @@ func (o *outputs) write(app *cli.App, r results.Report) error {
 		path   string
 		format func(results.Report) ([]byte, error)
 	}{
-		{o.html, output.HTML}, {o.junit, output.JUnit}, {o.markdown, output.Markdown}, {o.openmetrics, output.OpenMetrics}, {o.benchfmt, output.BenchFmt}, {o.hlog, output.HLog},
+		{o.html, output.HTML}, {o.junit, output.JUnit}, {o.markdown, output.Markdown}, {o.openmetrics, output.OpenMetrics}, {o.benchfmt, output.BenchFmt}, {o.benchjson, output.BenchJSON}, {o.hlog, output.HLog},
 	} {
 		if f.path == "" {
 			continue

@@ -19,7 +19,7 @@ func TestReportsNowAndLater(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	formats := []string{"html", "junit", "markdown", "openmetrics", "hlog", "benchfmt", "otava"}
+	formats := []string{"html", "junit", "markdown", "openmetrics", "hlog", "benchfmt", "benchmark-json", "otava"}
 	write := func(dir string, args ...string) (int, string, string) {
 		for _, f := range formats {
 			args = append(args, "--"+f, filepath.Join(dir, f))

@@ -88,7 +88,7 @@ type served struct {
 	close func()
 }
 
-func serve(t *testing.T, path string) *served {
+func serveIn(t *testing.T, path string) *served {
 	t.Helper()
 	hub := control.NewHub("test", filepath.Dir(path))
 	srv, err := control.Start(t.Context(), path, hub, nil)
@@ -125,7 +125,7 @@ func serve(t *testing.T, path string) *served {
 // Whoever looks at the home sees the trials as they are made, and the result.
 func TestASearchShowsOnTheScreensOfItsHome(t *testing.T) {
 	home, pr := installation(t)
-	s := serve(t, pr.Socket())
+	s := serveIn(t, pr.Socket())
 	code, out, errs := loadgen(t.Context(), quick(home, "p99<30s, errors=0")...)
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
@@ -146,7 +146,7 @@ func TestASearchShowsOnTheScreensOfItsHome(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(home, "load", "*.sock*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	s = serve(t, pr.Socket())
+	s = serveIn(t, pr.Socket())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, _ = loadgen(ctx, quick(home, "p99<30s")...)
@@ -159,7 +159,7 @@ func TestASearchShowsOnTheScreensOfItsHome(t *testing.T) {
 // A comparison shows its pairs, and an estimate without a verdict until the last one is made.
 func TestAComparisonShowsItsPairs(t *testing.T) {
 	_, pr := installation(t)
-	s := serve(t, pr.Socket())
+	s := serveIn(t, pr.Socket())
 	metrics := []regress.Metric{{Name: "drain", Floor: 0.1}, {Name: "p99", Unit: "ms", Better: regress.Low, Floor: 0.1, Gated: true}}
 	made := runs(6, "p99", 0.3)
 	made = slices.Insert(made, 2, regress.Run{Build: regress.Baseline, Pair: 2, Round: 1, Invalid: "late"}, regress.Run{Build: regress.Candidate, Pair: 2, Round: 1, Values: map[string]float64{"p99": 1}})

@@ -27,8 +27,9 @@ import (
 
 type verifyOptions struct {
 	outputs
-	table string
-	wait  time.Duration
+	table   string
+	wait    time.Duration
+	windows verify.Windows
 }
 
 func newVerify(app *cli.App) *cobra.Command {
@@ -119,8 +120,8 @@ func publish(ctx context.Context, pr *project.Project, r verify.Result) {
 // proveUntil proves, and proves again while rows are missing and there is time.
 func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, o verifyOptions) (verify.Result, error) {
 	end := time.Now().Add(o.wait)
-	for {
-		r, err := proveAll(ctx, pr, lk, m, o.table)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		r, err := proveAll(ctx, pr, lk, m, o.table, o.windows)
 		missing := errors.Is(err, lake.ErrNoTable) || err == nil && r.Lost > 0 && !r.Drained
 		if !missing || time.Now().After(end) {
 			return r, err
@@ -128,20 +129,20 @@ func proveUntil(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load
 		select {
 		case <-ctx.Done():
 			return r, context.Cause(ctx)
-		case <-time.After(min(time.Second, time.Until(end)+time.Millisecond)):
+		case <-time.After(min(pause, time.Until(end)+time.Millisecond)):
 		}
 	}
 }
 
 // proveAll proves each of the run's tables, or the one that is named.
-func proveAll(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string) (verify.Result, error) {
+func proveAll(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.Manifest, table string, windows verify.Windows) (verify.Result, error) {
 	tables := prove.Tables(m)
 	if table != "" {
 		tables = []string{table}
 	}
 	var all []verify.Result
 	for _, t := range tables {
-		r, err := prove.Table(ctx, m, t, lk, readableTimes(ctx, pr, t))
+		r, err := prove.Table(ctx, m, t, lk, readableTimes(ctx, pr, t), windows)
 		if err != nil {
 			return r, err
 		}

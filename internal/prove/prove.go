@@ -49,8 +49,8 @@ func Tables(m *load.Manifest) (all []string) {
 }
 
 // Table proves a manifest from a table and its quarantine: the part of the run that went there. A table that the manifest does
-// not name holds the run's only part.
-func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, readable func(snapshot int64) (time.Time, bool)) (verify.Result, error) {
+// not name holds the run's only part. windows are those that are asked for, if any.
+func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, readable func(snapshot int64) (time.Time, bool), windows ...verify.Windows) (verify.Result, error) {
 	stream := slices.Index(Tables(m), table)
 	if stream < 0 {
 		if stream = 0; len(m.Streams) > 1 {
@@ -69,6 +69,9 @@ func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, re
 		return verify.Result{}, err
 	}
 	o := verify.Options{Claim: claim, Table: t, Readable: readable}
+	for _, w := range windows {
+		o.Windows = w
+	}
 	q, err := l.Table(ctx, quarantine.Table(table))
 	if err == nil {
 		o.Quarantine = q

@@ -40,7 +40,7 @@ func Calibrate(m Metric, pairs []Pair, n int) (Noise, error) {
 	se := sd / math.Sqrt(float64(n)) / math.Sqrt(3/math.Pi)
 	t := distuv.StudentsT{Sigma: 1, Nu: float64(max(n, Least) - 1)}
 	floor := t.Quantile(1-Alpha) * se
-	return Noise{Metric: m.Name, Pairs: n, Spread: math.Expm1(sd), Floor: math.Expm1(floor), Seen: math.Expm1(seen(sd, floor, n)), Quiet: sd <= 0.03}, nil
+	return Noise{Metric: m.Name, Pairs: n, Spread: math.Expm1(sd), Floor: math.Expm1(floor), Seen: math.Expm1(seen(sd, floor, n)), Quiet: sd <= believed}, nil
 }
 
 // seen tries the very test out: the change that four of five comparisons of n pairs find, on a machine of that spread. Its draws

@@ -48,10 +48,19 @@ func hodgesLehmann(d []float64) (estimate, from, to, confidence float64) {
 	}
 	slices.Sort(walsh)
 	estimate = median(walsh)
-	ways := signedRank(len(d))
-	all := math.Ldexp(1, len(d))
-	k, tail := 0, 0.0
-	for below := 0.0; k < len(ways); k++ { // the largest k with P(T < k) at most 2.5 %
+	k, tail := tailOf(signedRank(len(d)))
+	k = min(k, (len(walsh)+1)/2)
+	return estimate, walsh[k-1], walsh[len(walsh)-k], 1 - 2*tail
+}
+
+// tailOf is how many values of a statistic, counted by its ways, lie outside of an interval of at least 95 % at each end, and the
+// chance of that: the largest k with P(T < k) at most 2.5 %, or 1 if so few runs have none.
+func tailOf(ways []float64) (k int, tail float64) {
+	all := 0.0
+	for _, w := range ways {
+		all += w
+	}
+	for below := 0.0; k < len(ways); k++ {
 		below += ways[k]
 		if below/all > 0.025 {
 			break
@@ -59,11 +68,9 @@ func hodgesLehmann(d []float64) (estimate, from, to, confidence float64) {
 		tail = below / all
 	}
 	if k == 0 { // too few: all of them
-		tail = ways[0] / all
-		k = 1
+		return 1, ways[0] / all
 	}
-	k = min(k, (len(walsh)+1)/2)
-	return estimate, walsh[k-1], walsh[len(walsh)-k], 1 - 2*tail
+	return k, tail
 }
 
 // signedRank counts, for each sum, the subsets of 1…n that have it.
@@ -93,7 +100,7 @@ func median(x []float64) float64 {
 func holm(all []Finding, p func(*Finding) *float64) {
 	var gated []*float64
 	for i := range all {
-		if all[i].Metric.Gated && len(all[i].Pairs) > 0 {
+		if all[i].Metric.Gated && all[i].n > 0 {
 			gated = append(gated, p(&all[i]))
 		}
 	}

@@ -1,6 +1,7 @@
 package regress
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -167,7 +168,7 @@ func TestMannWhitneyIsExact(t *testing.T) {
 func TestHolm(t *testing.T) {
 	f := []Finding{{P: 0.01}, {P: 0.04}, {P: 0.03}, {P: 0.5}}
 	for i := range f {
-		f[i].Metric.Gated, f[i].Pairs = i < 3, make([]Pair, 6)
+		f[i].Metric.Gated, f[i].n = i < 3, 6
 	}
 	holm(f, func(f *Finding) *float64 { return &f.P })
 	for i, want := range []float64{0.03, 0.06, 0.06, 0.5} {
@@ -199,7 +200,8 @@ func TestVerdicts(t *testing.T) {
 		{"faster", p99, same(6, 120, 100), Improved, "better"},
 		{"less throughput", rate, same(6, 1000, 900), Regressed, "capacity"},
 		{"more throughput", rate, same(6, 900, 1000), Improved, "better"},
-		{"large share of next to nothing", p99, same(6, 2, 3), Unchanged, ""},
+		{"large share of next to nothing", p99, same(6, 2, 3), Unchanged, "within ±5 ms: proven"},
+		{"probably the same", p99, []Pair{{100, 112}, {100, 92}, {100, 110}, {100, 95}, {100, 108}, {100, 96}}, Unchanged, "within ±10 %: not proven, 10 pairs probably would"},
 		{"certain, but too small to matter", p99, same(6, 100, 104), Unchanged, "within ±10 %: proven"},
 		{"the same", p99, same(6, 100, 100), Unchanged, "proven"},
 		{"too few", p99, same(4, 100, 150), Inconclusive, "fewer than 5"},
@@ -213,9 +215,12 @@ func TestVerdicts(t *testing.T) {
 		if f[0].Verdict != x.want || !strings.Contains(f[0].Reason, x.reason) {
 			t.Errorf("%s: got %s: %s", x.name, f[0].Verdict, f[0].Reason)
 		}
-		if (f[0].Verdict == Inconclusive) != (f[0].Needed > 0) {
+		if (f[0].Verdict == Inconclusive || f[0].Verdict == Unchanged && !f[0].Equivalent) != (f[0].Needed > 0) {
 			t.Errorf("%s: %d pairs needed", x.name, f[0].Needed)
 		}
+	}
+	if _, err := Compare([]Metric{p99}, map[string][]Pair{"p99": same(21, 100, 101)}); !errors.Is(err, ErrPooled) {
+		t.Errorf("messages were taken for runs: %v", err)
 	}
 	if _, err := Compare([]Metric{p99}, map[string][]Pair{"p99": {{0, 1}}}); err == nil {
 		t.Error("a run without the metric was compared")
@@ -277,22 +282,86 @@ func TestWorst(t *testing.T) {
 	}
 }
 
+func against(t *testing.T, base, cand, noise []float64) Finding {
+	t.Helper()
+	of := func(v []float64) map[string][]float64 { return map[string][]float64{"p50": v} }
+	f, err := Stored([]Metric{latency}, of(base), of(cand), of(noise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f[0]
+}
+
 func TestAStoredBaseline(t *testing.T) {
 	base := []float64{100, 101, 99, 100, 102, 98}
 	slow := []float64{110, 111, 109, 112, 108, 110}
 	check := func(name string, cand, noise []float64, want Verdict) {
 		t.Helper()
-		f, err := Stored(latency, base, cand, noise)
-		if err != nil || f.Verdict != want {
-			t.Errorf("%s: got %s: %s, %v", name, f.Verdict, f.Reason, err)
+		f := against(t, base, cand, noise)
+		if f.Verdict != want {
+			t.Errorf("%s: got %s: %s", name, f.Verdict, f.Reason)
 		}
 	}
 	check("slower", slow, nil, Regressed)
 	check("slower, on a machine as noisy as that", slow, []float64{-0.1, 0.1, -0.05, 0.05, 0.08, -0.08}, Unchanged)
 	check("the same", base, nil, Unchanged)
+	check("slower, perhaps", []float64{100, 130, 98, 120, 99, 125}, nil, Inconclusive)
 	check("too few", slow[:5], nil, Inconclusive)
-	if f, _ := Stored(latency, nil, slow, nil); f.Verdict != NoBaseline {
+	if f := against(t, nil, slow, nil); f.Verdict != NoBaseline {
 		t.Errorf("without a baseline: %s", f.Verdict)
+	}
+	if f := against(t, base, []float64{101, 100, 102, 99, 100, 101}, nil); !f.Equivalent || !strings.Contains(f.Reason, "6 runs against 6 of the stored baseline; within ±5 %: proven") {
+		t.Errorf("the same: %+v", f)
+	}
+	many := func(n int) map[string][]float64 { return map[string][]float64{"p50": make([]float64, n)} }
+	if _, err := Stored([]Metric{latency}, many(5000), many(5000), nil); !errors.Is(err, ErrPooled) {
+		t.Errorf("messages were taken for runs: %v", err)
+	}
+}
+
+// Against a stored baseline, too, the number of metrics that decide is paid for.
+func TestAStoredBaselineOfManyMetrics(t *testing.T) {
+	base, cand, ms := map[string][]float64{}, map[string][]float64{}, []Metric(nil)
+	for i := range 40 {
+		m := latency
+		m.Name, m.Gated = string(rune('A'+i)), true
+		ms, base[m.Name], cand[m.Name] = append(ms, m), []float64{100, 101, 99, 102, 98, 100}, []float64{100, 101, 99, 102, 98, 100}
+	}
+	cand["A"] = []float64{110, 112, 109, 111, 113, 108} // all above: p is 1 of 924
+	for n, want := range map[int]Verdict{40: Regressed, 1: Regressed} {
+		f, err := Stored(ms[:n], base, cand, nil)
+		if err != nil || f[0].Verdict != want {
+			t.Errorf("one of %d: %s (%s), %v", n, f[0].Verdict, f[0].Reason, err)
+		}
+	}
+	cand["A"][0] = 101.5 // one among the baseline's
+	for n, want := range map[int]Verdict{40: Inconclusive, 1: Regressed} {
+		f, err := Stored(ms[:n], base, cand, nil)
+		if err != nil || f[0].Verdict != want {
+			t.Errorf("nearly, one of %d: %s (%s), %v", n, f[0].Verdict, f[0].Reason, err)
+		}
+	}
+}
+
+// The interval of a shift holds what is true in 95 of 100 cases, as it says.
+func TestTheIntervalOfAShift(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	in, said := 0, 0.0
+	for range 4000 {
+		x, y := make([]float64, 6), make([]float64, 7)
+		for i := range x {
+			x[i] = r.NormFloat64()
+		}
+		for i := range y {
+			y[i] = 2 + r.NormFloat64()
+		}
+		_, from, to, conf := shift(x, y)
+		if said = conf; from <= 2 && 2 <= to {
+			in++
+		}
+	}
+	if got := float64(in) / 4000; math.Abs(got-said) > 0.012 || said < 0.95 {
+		t.Errorf("it holds the truth in %.1f %%, and says %.1f %%", 100*got, 100*said)
 	}
 }
 
@@ -367,35 +436,3 @@ func TestChangesOfAHistory(t *testing.T) {
 }
 
 // Windows of a duet hang together; blocks keep the false alarms down.
-func TestADuet(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 9))
-	duet := func(change float64) Finding {
-		w := make([]Pair, 40)
-		shared, own := 0.0, 0.0
-		for i := range w {
-			shared = 0.9*shared + 0.05*r.NormFloat64()
-			own = 0.5*own + 0.02*r.NormFloat64()
-			w[i] = Pair{100 * math.Exp(shared), 100 * (1 + change) * math.Exp(shared+own)}
-		}
-		f, err := Duet(latency, w, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	alarms, found := 0, 0
-	for range 200 {
-		if duet(0).Verdict == Regressed {
-			alarms++
-		}
-		if duet(0.1).Verdict == Regressed {
-			found++
-		}
-	}
-	if alarms > 4 || found < 190 {
-		t.Errorf("%d false alarms, %d of 200 found", alarms, found)
-	}
-	if f, err := Duet(latency, same(5, 1, 2), 1); err != nil || f.Verdict != Inconclusive {
-		t.Errorf("five windows: %+v, %v", f, err)
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,11 @@ type Run struct {
 	Values  map[string]float64 `json:"values"`
 	Invalid string             `json:"invalid,omitempty"` // why its figures say nothing: the generator was the bottleneck
 	Broken  string             `json:"broken,omitempty"`  // why its data are not right: lost, doubled, …
-	File    string             `json:"file,omitempty"`    // where all of it is kept
+	Proven  bool               `json:"proven,omitempty"`  // its data were looked at, row by row
+	Missed  []string           `json:"missed,omitempty"`  // thresholds of the profile that it broke, one sentence each
+	// Windows are the values of a duet over time, by metric; a window where nothing was measured is 0.
+	Windows map[string][]float64 `json:"windows,omitempty"`
+	File    string               `json:"file,omitempty"` // where all of it is kept
 }
 
 // The builds.
@@ -39,6 +44,7 @@ type Plan struct {
 	Metrics []Metric
 	Pairs   int // of a round
 	Confirm Confirm
+	Scatter float64                                       // of runs of the same build on this machine, from a calibration; 0: only these runs tell
 	Make    func(ctx context.Context, r Run) (Run, error) // makes a run of r.Build and fills in the rest
 	Say     func(r Run)                                   // after each run; nil: nobody listens
 }
@@ -48,14 +54,40 @@ type Comparison struct {
 	Profile  string    `json:"profile,omitempty"`
 	Verdict  Verdict   `json:"verdict"`
 	Reason   string    `json:"reason"`
-	Broken   bool      `json:"broken,omitempty"` // a run's data were not right: no speed excuses that
+	Broken   bool      `json:"broken,omitempty"`   // a run's data were not right: no speed excuses that
+	Advisory string    `json:"advisory,omitempty"` // why a change for the worse warns, and fails no build
+	Missed   []Miss    `json:"missed,omitempty"`   // thresholds of the profile
+	Window   float64   `json:"window_s,omitempty"` // of a duet
+	Place    string    `json:"place,omitempty"`    // of a duet: machine, broker and profile
 	Findings []Finding `json:"findings,omitempty"`
 	Second   []Finding `json:"confirming_round,omitempty"`
 	Runs     []Run     `json:"runs"`
 }
 
+// Advised reports that the comparison found a change for the worse and only warns of it.
+func (c *Comparison) Advised() bool { return c.Advisory != "" && c.Verdict == Regressed }
+
+// A Miss is a threshold that runs broke.
+type Miss struct {
+	Name      string `json:"name"`
+	Text      string `json:"text"` // of the last run that broke it
+	Baseline  int    `json:"baseline"`
+	Candidate int    `json:"candidate"`
+	Runs      int    `json:"runs"` // of the candidate, that say something
+}
+
+// Blocks: a run alone may be unlucky, most of them are not.
+func (m Miss) Blocks() bool { return 2*m.Candidate > m.Runs }
+
+func (m Miss) String() string {
+	return fmt.Sprintf("%s; the candidate broke it in %d of %d runs, the baseline in %d", m.Text, m.Candidate, m.Runs, m.Baseline)
+}
+
 // again is how many pairs may be made once more because a run in them was invalid.
 const again = 2
+
+// believed is the scatter up to which one round is believed.
+const believed = 0.03
 
 // Do makes the runs and judges them. A run whose data are not right ends it at once.
 func (p Plan) Do(ctx context.Context) (Comparison, error) {
@@ -65,7 +97,7 @@ func (p Plan) Do(ctx context.Context) (Comparison, error) {
 		return c, err
 	}
 	c.Findings = first
-	if Worst(verdicts(first)...) == Regressed && (p.Confirm == Always || p.Confirm != Never && scatter(first) > 0.03) {
+	if Worst(verdicts(first)...) == Regressed && (p.Confirm == Always || p.Confirm != Never && max(scatter(first), p.Scatter) > believed) {
 		if c.Second, err = p.round(ctx, &c, 2); err != nil || c.Verdict == Invalid || c.Broken {
 			return c, err
 		}
@@ -88,14 +120,23 @@ func (c *Comparison) Excuse(metric, why string) {
 	c.Conclude()
 }
 
-// Conclude decides the verdict by the findings of the metrics that are gated.
+// Conclude decides the verdict by the findings of the metrics that are gated, and by the profile's own limits.
 func (c *Comparison) Conclude() {
+	c.Missed = misses(c.Runs)
 	if len(c.Findings) == 0 {
 		c.Verdict, c.Reason = NoBaseline, "there are no pairs of runs to compare"
 		return
 	}
-	c.Verdict = Worst(verdicts(c.Findings)...)
+	all := verdicts(c.Findings)
 	var why []string
+	for _, m := range c.Missed {
+		if m.Blocks() {
+			all, why = append(all, SLO), append(why, m.String())
+		}
+	}
+	if c.Verdict = Worst(all...); c.Verdict != SLO && c.Verdict != Regressed {
+		why = nil
+	}
 	for _, f := range c.Findings {
 		switch {
 		case f.Metric.Gated && f.Accepted != "":
@@ -107,40 +148,59 @@ func (c *Comparison) Conclude() {
 	c.Reason = strings.Join(why, "; ")
 }
 
+// misses counts the thresholds that runs broke.
+func misses(runs []Run) []Miss {
+	var all []Miss
+	n := 0
+	for _, r := range runs {
+		if r.Invalid != "" || r.Broken != "" {
+			continue
+		}
+		if r.Build == Candidate {
+			n++
+		}
+		for _, text := range r.Missed {
+			name, _, _ := strings.Cut(text, " is ")
+			i := slices.IndexFunc(all, func(m Miss) bool { return m.Name == name })
+			if i < 0 {
+				i, all = len(all), append(all, Miss{Name: name})
+			}
+			m := &all[i]
+			if r.Build == Candidate {
+				m.Candidate++
+			} else {
+				m.Baseline++
+			}
+			if m.Text == "" || r.Build == Candidate {
+				m.Text = text
+			}
+		}
+	}
+	for i := range all {
+		all[i].Runs = n
+	}
+	return all
+}
+
 // Judge makes a comparison of runs that are there already.
 func Judge(metrics []Metric, runs []Run) (Comparison, error) {
 	c := Comparison{Runs: runs}
+	files := map[string]bool{}
 	for _, r := range runs {
 		c.refuse(r)
+		if r.File != "" && files[r.File] {
+			return c, fmt.Errorf("%s is counted twice: %w", r.File, ErrPooled)
+		}
+		files[r.File] = true
 	}
 	if c.Verdict == Invalid {
 		return c, nil
 	}
-	round := func(n int) ([]Finding, error) {
-		pairs := map[string][]Pair{}
-		byPair := map[int]map[string]Run{}
-		for _, r := range runs {
-			if r.Round == n && r.Invalid == "" {
-				if byPair[r.Pair] == nil {
-					byPair[r.Pair] = map[string]Run{}
-				}
-				byPair[r.Pair][r.Build] = r
-			}
-		}
-		for i := 1; i <= len(byPair); i++ {
-			both := byPair[i]
-			add(pairs, metrics, both[Baseline], both[Candidate])
-		}
-		if len(byPair) == 0 {
-			return nil, nil
-		}
-		return Compare(metrics, pairs)
-	}
 	var err error
-	if c.Findings, err = round(1); err != nil {
+	if c.Findings, err = c.judged(metrics, 1); err != nil || c.Verdict == Invalid {
 		return c, err
 	}
-	if c.Second, err = round(2); err != nil {
+	if c.Second, err = c.judged(metrics, 2); err != nil || c.Verdict == Invalid {
 		return c, err
 	}
 	if c.Second != nil {
@@ -148,6 +208,53 @@ func Judge(metrics []Metric, runs []Run) (Comparison, error) {
 	}
 	c.Conclude()
 	return c, nil
+}
+
+// judged are the findings of a round's runs, nil if there are none. A pair in which a run was invalid was made again.
+func (c *Comparison) judged(metrics []Metric, n int) ([]Finding, error) {
+	if slices.ContainsFunc(c.Runs, func(r Run) bool { return r.Windows != nil }) {
+		return c.judgedDuet(metrics, n)
+	}
+	pairs := map[string][]Pair{}
+	open, bad, invalid, some := map[string]Run{}, "", 0, false
+	for _, r := range c.Runs {
+		if r.Round != n {
+			continue
+		}
+		if _, twice := open[r.Build]; twice || len(open) > 0 && open[Other(r.Build)].Pair != r.Pair { // the pair before has no other half
+			open, bad = map[string]Run{}, ""
+		}
+		some, open[r.Build] = true, r
+		if r.Invalid != "" {
+			bad = r.Invalid
+		}
+		if len(open) < 2 {
+			continue
+		}
+		if bad == "" {
+			add(pairs, metrics, open[Baseline], open[Candidate])
+		} else if invalid++; invalid > again {
+			c.Verdict, c.Reason = Invalid, tooOften(r.Pair, bad)
+			return nil, nil
+		}
+		open, bad = map[string]Run{}, ""
+	}
+	if !some {
+		return nil, nil
+	}
+	return Compare(metrics, pairs)
+}
+
+// Other is the other of the two builds.
+func Other(build string) string {
+	if build == Baseline {
+		return Candidate
+	}
+	return Baseline
+}
+
+func tooOften(pair int, why string) string {
+	return fmt.Sprintf("pair %d: %s; it was invalid more than %d times", pair, why, again)
 }
 
 func add(pairs map[string][]Pair, metrics []Metric, a, b Run) {
@@ -188,7 +295,7 @@ func (p Plan) round(ctx context.Context, c *Comparison, round int) ([]Finding, e
 		}
 		if bad != "" {
 			if spare--; spare < 0 {
-				c.Verdict, c.Reason = Invalid, fmt.Sprintf("pair %d: %s; it was invalid more than %d times", i+1, bad, again)
+				c.Verdict, c.Reason = Invalid, tooOften(i+1, bad)
 				return nil, nil
 			}
 			continue

@@ -30,7 +30,56 @@ func EntryOf(r *Result) (Entry, error) {
 	return Entry{r.Run, r.Started, r.Summary.Profile, r.Fingerprint.Key(), r.Fingerprint, r.Values()}, nil
 }
 
-// ReadLog reads a file of entries, one JSON object a line, in the order of their time. A file that is not there is empty.
+// ParseLog reads entries, one JSON object a line, in the order of their time. name stands in errors.
+func ParseLog(name string, b []byte) ([]Entry, error) {
+	var all []Entry
+	for i, l := range bytes.Split(b, []byte("\n")) {
+		if len(bytes.TrimSpace(l)) == 0 {
+			continue
+		}
+		var e Entry
+		err := json.Unmarshal(l, &e)
+		if err == nil && e.Run == "" {
+			err = errors.New("it names no run")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: expected an entry that loadgen has written: %w", name, i+1, err)
+		}
+		all = append(all, e)
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int { return a.At.Compare(b.At) })
+	return all, nil
+}
+
+// Lines are entries as they stand in a file.
+func Lines(all []Entry) ([]byte, error) {
+	var b []byte
+	for _, e := range all {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, line...), '\n')
+	}
+	return b, nil
+}
+
+// Missing are the entries of runs that are not there yet, each once.
+func Missing(there, add []Entry) []Entry {
+	seen := map[string]bool{}
+	for _, e := range there {
+		seen[e.Run] = true
+	}
+	var out []Entry
+	for _, e := range add {
+		if !seen[e.Run] {
+			seen[e.Run], out = true, append(out, e)
+		}
+	}
+	return out
+}
+
+// ReadLog reads a file of entries. A file that is not there is empty.
 func ReadLog(path string) ([]Entry, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,19 +88,7 @@ func ReadLog(path string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Entry
-	for i, l := range bytes.Split(b, []byte("\n")) {
-		if len(bytes.TrimSpace(l)) == 0 {
-			continue
-		}
-		var e Entry
-		if err := json.Unmarshal(l, &e); err != nil || e.Run == "" {
-			return nil, fmt.Errorf("%s:%d: expected an entry that loadgen has written: %w", path, i+1, errors.Join(err))
-		}
-		all = append(all, e)
-	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return a.At.Compare(b.At) })
-	return all, nil
+	return ParseLog(path, b)
 }
 
 // AppendLog adds entries to a file; a run that is there already is not added again. It returns how many were new.
@@ -60,20 +97,10 @@ func AppendLog(path string, add ...Entry) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var b []byte
-	n := 0
-	for _, e := range add {
-		if slices.ContainsFunc(old, func(o Entry) bool { return o.Run == e.Run }) {
-			continue
-		}
-		line, err := json.Marshal(e)
-		if err != nil {
-			return 0, err
-		}
-		b, n, old = append(append(b, line...), '\n'), n+1, append(old, e)
-	}
-	if n == 0 {
-		return 0, nil
+	fresh := Missing(old, add)
+	b, err := Lines(fresh)
+	if err != nil || len(fresh) == 0 {
+		return 0, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, err
@@ -83,18 +110,14 @@ func AppendLog(path string, add ...Entry) (int, error) {
 		return 0, err
 	}
 	_, err = f.Write(b) // one write: two jobs that append do not mix their lines
-	return n, errors.Join(err, f.Close())
+	return len(fresh), errors.Join(err, f.Close())
 }
 
 // WriteLog replaces a file of entries.
 func WriteLog(path string, all []Entry) error {
-	var b []byte
-	for _, e := range all {
-		line, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		b = append(append(b, line...), '\n')
+	b, err := Lines(all)
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

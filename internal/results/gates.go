@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"weir/internal/load"
@@ -48,13 +49,17 @@ const (
 func OfRun(r *Result) Report {
 	s := r.Summary
 	out := Report{Name: s.Profile, ID: r.Run, At: r.Started, Seconds: s.Seconds, Verdict: string(s.Verdict), Reason: s.Reason, Run: r}
-	out.Gates = append(out.Gates, validity(s), delivery(s))
+	out.Gates = append(out.Gates, validity(s))
+	if why := r.Strained(); why != "" {
+		out.Gates = append(out.Gates, Gate{Group: "validity", Name: "the generator had CPU to spare", State: Warn, Text: why})
+	}
+	out.Gates = append(out.Gates, delivery(s))
 	for _, c := range s.Thresholds {
 		out.Gates = append(out.Gates, threshold(c))
 	}
 	if p := r.Proof; p != nil {
-		out.Gates = append(out.Gates, integrity(p, r.Limits)...)
 		out.Gates = append(out.Gates, fresh(p, r.Limits)...)
+		out.Gates = append(out.Gates, integrity(p, r.Limits)...)
 		for _, g := range out.Gates {
 			if out.Verdict == string(load.VerdictPass) && g.State == Fail { // the run passed, its proof did not
 				out.Verdict, out.Reason = g.Group, g.Text
@@ -91,11 +96,18 @@ func delivery(s load.Summary) Gate {
 
 func threshold(c load.Check) Gate {
 	g := Gate{Group: "threshold", Name: c.Name, State: Pass, Got: c.Got, Max: c.Max, Margin: c.Margin}
+	unit := ""
+	for _, u := range []string{"ms", "s"} {
+		if name, _, _ := strings.Cut(c.Name, " "); unit == "" && strings.HasSuffix(name, "_"+u) {
+			unit = " " + u
+		}
+	}
+	says := fmt.Sprintf("%s is %s%s, at most %s%s is allowed", c.Name, digits(c.Got), unit, digits(c.Max), unit)
 	switch {
 	case !c.Measured:
 		g.State, g.Text = Invalid, c.Name+": no message was measured"
 	case !c.OK:
-		g.State, g.Text = Fail, fmt.Sprintf("%s is %.4g, at most %.4g is allowed", c.Name, c.Got, c.Max)
+		g.State, g.Text = Fail, says
 		if c.Max > 0 {
 			g.Text += fmt.Sprintf(" (%.0f %% too much)", -100*c.Margin)
 		}
@@ -103,9 +115,17 @@ func threshold(c load.Check) Gate {
 			g.Text += fmt.Sprintf("; it ended the run after %.0f s", c.AbortedS)
 		}
 	default:
-		g.Text = fmt.Sprintf("%s is %.4g, at most %.4g is allowed (%.0f %% left)", c.Name, c.Got, c.Max, 100*c.Margin)
+		g.Text = fmt.Sprintf("%s (%.0f %% left)", says, 100*c.Margin)
 	}
 	return g
+}
+
+// digits writes four of them, and no exponent for what people count.
+func digits(v float64) string {
+	if v >= 1e4 && v < 1e12 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 func integrity(p *verify.Result, limits []load.Threshold) []Gate {
@@ -156,29 +176,63 @@ func Freshness(p *verify.Result, stat string) float64 {
 // OfComparison makes the report of a comparison.
 func OfComparison(name, id string, at time.Time, c *regress.Comparison) Report {
 	out := Report{Name: name, ID: id, At: at, Verdict: string(c.Verdict), Reason: c.Reason, Compare: c}
-	out.Good = !c.Broken && (c.Verdict == regress.Improved || c.Verdict == regress.Unchanged)
-	if c.Broken {
-		out.Gates = append(out.Gates, Gate{Group: "integrity", Name: "the data are right", State: Fail, Text: c.Reason})
+	out.Good = !c.Broken && (c.Verdict == regress.Improved || c.Verdict == regress.Unchanged || c.Advised())
+	if c.Advisory != "" {
+		out.Gates = append(out.Gates, Gate{Group: "compare", Name: "this is advice", State: Warn, Text: "it fails no build: " + c.Advisory})
 	}
-	for _, f := range c.Findings {
-		g := Gate{Group: "compare", Name: f.Metric.Name, State: Pass, Text: f.Reason}
-		switch f.Verdict {
-		case regress.Regressed:
+	out.Gates = append(out.Gates, right(c)...)
+	for _, m := range c.Missed {
+		g := Gate{Group: "threshold", Name: m.Name, State: Warn, Text: m.String()}
+		if m.Blocks() {
 			g.State = Fail
-		case regress.Inconclusive, regress.Invalid, regress.NoBaseline:
-			g.State = Invalid
-		case regress.Improved, regress.Unchanged:
-		}
-		if !f.Metric.Gated && g.State != Pass {
-			g.State = Warn
-		}
-		if f.Accepted != "" {
-			g.State, g.Text = Warn, g.Text+" ("+f.Accepted+")"
 		}
 		out.Gates = append(out.Gates, g)
+	}
+	for _, f := range c.Findings {
+		out.Gates = append(out.Gates, compared(c, f))
 	}
 	if len(c.Findings) == 0 && !c.Broken {
 		out.Gates = append(out.Gates, Gate{Group: "compare", Name: "there is something to compare", State: Invalid, Text: c.Reason})
 	}
 	return out
+}
+
+// right tells of the proofs; a stored baseline's runs have none of their own here.
+func right(c *regress.Comparison) []Gate {
+	g := Gate{Group: "integrity", Name: "the data are right"}
+	proven := 0
+	for _, r := range c.Runs {
+		if r.Proven {
+			proven++
+		}
+	}
+	switch {
+	case c.Broken:
+		g.State, g.Text = Fail, c.Reason
+	case proven == 0:
+		return nil
+	case proven < len(c.Runs):
+		g.State, g.Text = Warn, fmt.Sprintf("only %d of %d runs were proven", proven, len(c.Runs))
+	default:
+		g.State, g.Text = Pass, fmt.Sprintf("in all %d runs nothing was lost, doubled, reordered or altered", proven)
+	}
+	return []Gate{g}
+}
+
+func compared(c *regress.Comparison, f regress.Finding) Gate {
+	g := Gate{Group: "compare", Name: f.Metric.Name, State: Pass, Text: f.Reason}
+	switch f.Verdict {
+	case regress.Regressed:
+		g.State = Fail
+	case regress.Inconclusive, regress.Invalid, regress.NoBaseline:
+		g.State = Invalid
+	case regress.Improved, regress.Unchanged, regress.SLO:
+	}
+	if g.State != Pass && (!f.Metric.Gated || g.State == Fail && c.Advisory != "") {
+		g.State = Warn
+	}
+	if f.Accepted != "" {
+		g.State, g.Text = Warn, g.Text+" ("+f.Accepted+")"
+	}
+	return g
 }

@@ -122,7 +122,23 @@ func (r *Result) Usable() string {
 	case s.Response.Count == 0:
 		return "no message was timed"
 	}
-	return ""
+	return r.Strained()
+}
+
+// mostCPU is the share of a machine that its generator may take: beyond it the generator is what is measured.
+const mostCPU = 0.85
+
+// Strained says that the generator was near its limit, empty if it had CPU to spare.
+func (r *Result) Strained() string {
+	s := r.Summary
+	if s.Seconds <= 0 || r.Fingerprint.CPUs <= 0 {
+		return ""
+	}
+	share := s.CPU / s.Seconds / float64(r.Fingerprint.CPUs)
+	if share <= mostCPU {
+		return ""
+	}
+	return fmt.Sprintf("the generator took %.0f %% of this machine's CPU, at most %.0f %% leaves it room: its own speed may be what was measured", 100*share, 100*mostCPU)
 }
 
 // Values are the few numbers that are compared, by the names that `loadgen compare` has for them.

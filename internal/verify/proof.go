@@ -137,6 +137,7 @@ func (p *proof) result() Result {
 	r.Unexplained = c["quarantined"]
 	r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unknown = c["lost"], c["doubled"], c["reordered"], c["altered"], c["unknown"]
 	r.Evidence, r.Gone = p.found.evidence(), p.found.files()
+	r.Windows = p.windows()
 	return r
 }
 

@@ -80,6 +80,7 @@ type Options struct {
 	// Readable is when readers could first see a snapshot; where it does not know, or is nil, the snapshot's own time counts.
 	Readable func(snapshot int64) (time.Time, bool)
 	Workers  int // 0: one for each processor, at most 4
+	Windows  Windows
 }
 
 // A Result is the proof. The keys up to quarantined are a contract with scripts.
@@ -113,6 +114,7 @@ type Result struct {
 	Seconds        float64    `json:"seconds"`
 	Gone           []Gone     `json:"gone,omitempty"` // data files that the table lists and that are not there
 	Evidence       []Evidence `json:"evidence,omitempty"`
+	Windows        []Window   `json:"windows,omitempty"`
 	Tables         []Result   `json:"tables,omitempty"` // of a run into several; the figures above are their sums, of times the largest
 }
 
@@ -146,6 +148,12 @@ func Sum(all []Result) Result {
 		sum.Gone = append(sum.Gone, r.Gone...)
 		sum.OrderUnchecked, sum.ReadableRows = sum.OrderUnchecked+r.OrderUnchecked, sum.ReadableRows+r.ReadableRows
 		sum.ReadableP50, sum.ReadableP99, sum.ReadableMax = max(sum.ReadableP50, r.ReadableP50), max(sum.ReadableP99, r.ReadableP99), max(sum.ReadableMax, r.ReadableMax)
+		for i, w := range r.Windows {
+			if i == len(sum.Windows) {
+				sum.Windows = append(sum.Windows, Window{})
+			}
+			sum.Windows[i] = sum.Windows[i].join(w)
+		}
 		sum.Files, sum.Seconds, sum.Drained = sum.Files+r.Files, sum.Seconds+r.Seconds, sum.Drained && r.Drained
 	}
 	return sum

@@ -31,6 +31,9 @@ const (
 
 var due = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
+// dueOf: a message each µs.
+func dueOf(seq int64) time.Time { return due.Add(time.Duration(seq) * time.Microsecond) }
+
 // row is one row of the table, before it is written: what is damaged is damaged here.
 type row struct {
 	run       string
@@ -203,7 +206,7 @@ func stampColumns(rows []row) []arrow.Array {
 		l.FieldBuilder(0).(*array.StringBuilder).Append(r.run)
 		l.FieldBuilder(1).(*array.Int32Builder).Append(r.shard)
 		l.FieldBuilder(2).(*array.Int64Builder).Append(r.seq)
-		l.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(due.UnixMicro()))
+		l.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(dueOf(r.seq).UnixMicro()))
 	}
 	return []arrow.Array{k.NewArray(), l.NewArray()}
 }
@@ -508,5 +511,41 @@ func TestOutOfOrderOnPurposeIsCountedApart(t *testing.T) {
 				t.Errorf("got %+v, want %d out of order on purpose, %d reordered", got, c.behind, c.reordered)
 			}
 		})
+	}
+}
+
+// The ages of rows are told by the time at which they were due, so that the warm-up can be left out and two tables be held side by side.
+func TestAgesInWindows(t *testing.T) {
+	o := Options{Claim: claim(t), Table: tableOf(t, split(sent())...), Workers: 2, Windows: Windows{From: due.Add(100 * time.Microsecond), Every: 100 * time.Microsecond, N: 5}}
+	got, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, last := int64(0), time.Time{}
+	for i, w := range got.Windows {
+		rows += w.Rows
+		if w.Last.After(last) {
+			last = w.Last
+		}
+		if w.Rows > 0 && (w.P50 < 900 || w.P99 > 3010 || w.P50 > w.P99 || w.Early != 0) {
+			t.Errorf("window %d: %+v", i, w)
+		}
+	}
+	t.Logf("%+v", got.Windows)
+	want := int64(0)
+	for seq := range int64(each) {
+		if d := dueOf(seq); !d.Before(o.Windows.From) && d.Before(o.Windows.From.Add(500*time.Microsecond)) {
+			want += shards
+		}
+	}
+	if len(got.Windows) != 5 || rows != want || want == 0 || !last.Equal(due.Add(3*time.Second)) {
+		t.Errorf("%d windows with %d rows, want 5 with %d; the last was readable at %v", len(got.Windows), rows, want, last)
+	}
+	o.Readable = func(int64) (time.Time, bool) { return due.Add(-time.Hour), true }
+	if got, err = Run(t.Context(), o); err != nil || got.Windows[0].Early != got.Windows[0].Rows || got.Windows[0].Rows == 0 {
+		t.Errorf("rows that could be read before they were due: %+v, %v", got.Windows, err)
+	}
+	if sum := Sum([]Result{got, got}); len(sum.Windows) != 5 || sum.Windows[0].Rows != 2*got.Windows[0].Rows || sum.Windows[0].P99 != got.Windows[0].P99 {
+		t.Errorf("two tables: %+v", sum.Windows)
 	}
 }

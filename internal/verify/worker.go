@@ -26,6 +26,7 @@ type worker struct {
 	reached   map[int32]int64 // partition -> first offset behind the last row seen
 	lanes     map[lane]*track
 	unordered int64
+	windowed  []windowAges // by window
 }
 
 func newWorker(p *proof) (*worker, error) {
@@ -33,7 +34,7 @@ func newWorker(p *proof) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &worker{proof: p, content: p.o.Claim.NewContent(), batch: b, age: newAges(), reached: map[int32]int64{}, lanes: map[lane]*track{}}, nil
+	return &worker{proof: p, content: p.o.Claim.NewContent(), batch: b, age: newAges(), reached: map[int32]int64{}, lanes: map[lane]*track{}, windowed: make([]windowAges, p.o.Windows.N)}, nil
 }
 
 // stamps are the columns _load and _kafka of a chunk.
@@ -171,6 +172,9 @@ func (w *worker) rows(c lake.Chunk) error {
 func says(f func(int32, uint64) bool, shard int32, seq uint64) bool { return f != nil && f(shard, seq) }
 
 func (w *worker) ageOf(readable time.Time, intended int64) {
+	if i := w.o.Windows.at(intended); i >= 0 {
+		w.windowed[i].add(readable.UnixMicro(), intended)
+	}
 	_ = w.age.RecordValue(min(max(readable.UnixMicro()-intended, 1), w.age.HighestTrackableValue()))
 }
 

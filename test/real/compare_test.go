@@ -4,47 +4,146 @@ package real
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"weir/internal/regress"
 	"weir/test/real/parts"
 )
 
-// Two builds on the real broker: the same one is never called slower; one that commits later is found, and its data are right.
-func TestASlowBuildIsFound(t *testing.T) {
+// A versus is a bench whose jobs differ in how old rows get before they are committed: builds that are slower by construction.
+type versus struct{ *bench }
+
+func newVersus(t *testing.T) versus {
+	t.Helper()
 	broker := parts.Kafka(t)
 	b := newBench(t, broker.Addr, parts.Registry(t, broker))
-	job := func(name, age string) {
-		b.write("jobs/"+name+".yaml", fmt.Sprintf("apiVersion: weir/v1\nkind: Job\nname: %s\ningest: {topic: bank.transactions, table: bank.transactions, start: latest, commit: {rows: 1M, age: %s}}\n", name, age))
-	}
-	job("fast", "500ms")
-	job("slow", "800ms")
 	b.write("profiles/ab.yaml", `apiVersion: weir/v1
 kind: LoadProfile
 name: ab
 warmup: 1s
-rate: {stages: [{target: 3k/s, duration: 5s}]}
+rate: {stages: [{target: 2k/s, duration: 5s}]}
 topic: {name: bank.transactions, partitions: 4}
 verify: {destination: {drain_timeout: 30s}}
 `)
-	c, out, errs := b.start("loadgen", "run", "ab", "--duration", "1s", "--json") // topic and schema are there
-	_ = c.Wait()
-	if !strings.Contains(out.String(), `"verdict":"pass"`) {
-		t.Fatalf("%s\n%s", out, errs)
+	return versus{b}
+}
+
+// builds writes a job for each age. Each run has a topic of its own, so they read from its start.
+func (b versus) builds(ages ...time.Duration) {
+	b.t.Helper()
+	for _, age := range ages {
+		b.write(fmt.Sprintf("jobs/age_%d.yaml", age.Milliseconds()), fmt.Sprintf("apiVersion: weir/v1\nkind: Job\nname: age_%d\ningest: {topic: \"${env:WEIR_TOPIC}\", table: bank.transactions, start: earliest, commit: {rows: 1M, age: %v}}\n", age.Milliseconds(), age))
 	}
-	compare := func(candidate string, code int) (verdict string) {
-		t.Helper()
-		serve := b.bin + "/pipeline run "
-		c, out, errs := b.start("loadgen", "compare", "ab", "--baseline", serve+"fast", "--candidate", serve+candidate, "--pairs", "5", "--gate", "fresh_p99", "--json")
-		var r struct{ Verdict, Reason string }
-		b.finish(c, out, errs, &r, 0, code)
-		t.Logf("%s against fast: %s: %s\n%s", candidate, r.Verdict, r.Reason, errs)
-		return r.Verdict
+}
+
+func (b versus) serve(age time.Duration) string {
+	return fmt.Sprintf("%s/pipeline run age_%d", b.bin, age.Milliseconds())
+}
+
+type verdict struct {
+	Verdict, Reason, Advisory string
+	Findings                  []regress.Finding
+}
+
+// compare compares builds of two ages; codes are the exit codes that are expected.
+func (b versus) compare(base, cand time.Duration, codes []int, flags ...string) (v verdict, dir string) {
+	b.t.Helper()
+	dir = filepath.Join(b.t.TempDir(), "cmp")
+	c, out, errs := b.start("loadgen", append([]string{"compare", "ab", "--baseline", b.serve(base), "--candidate", b.serve(cand), "--fresh-topics", "--settle", "0s", "--out", dir, "--json", "--log-level", "error"}, flags...)...)
+	b.finish(c, out, errs, &v, codes...)
+	b.t.Logf("%v against %v: %s: %s\n%s", cand, base, v.Verdict, v.Reason, errs)
+	return v, dir
+}
+
+// again judges runs that are there by one metric.
+func (b versus) again(dir, metric string) (v verdict) {
+	b.t.Helper()
+	c, out, errs := b.start("loadgen", "compare", "--from", dir, "--gate", metric, "--json", "--log-level", "error")
+	b.finish(c, out, errs, &v, 0, 4, 6)
+	return v
+}
+
+// A build that is much slower is found, and its data are right.
+func TestASlowBuildIsFound(t *testing.T) {
+	b := newVersus(t)
+	b.builds(500*time.Millisecond, 800*time.Millisecond)
+	if v, _ := b.compare(500*time.Millisecond, 800*time.Millisecond, []int{4}, "--pairs", "5", "--gate", "fresh_p99"); v.Verdict != "regressed" {
+		t.Errorf("a build that is slower on purpose is %s", v.Verdict)
 	}
-	if v := compare("slow", 4); v != "regressed" {
-		t.Errorf("a build that is slower on purpose is %s", v)
+}
+
+// A build whose rows become readable 10 % later is found with eight pairs, where the floor lies below that.
+func TestABuildThatIsTenPercentSlowerIsFound(t *testing.T) {
+	b := newVersus(t)
+	b.builds(1000*time.Millisecond, 1100*time.Millisecond)
+	v, _ := b.compare(1000*time.Millisecond, 1100*time.Millisecond, []int{4}, "--pairs", "8", "--duration", "8s", "--gate", "fresh_p99", "--floor", "fresh_p99=4%,fresh_p99=20ms", "--confirm", "never")
+	if v.Verdict != "regressed" {
+		t.Errorf("a build that is 10 %% slower on purpose is %s: %s", v.Verdict, v.Reason)
 	}
-	if v := compare("fast", 0); v == "regressed" {
-		t.Errorf("the same build is %s", v)
+}
+
+// The same build is never called slower: three comparisons, each judged by every metric alone at its default floor. WEIR_LONG=1 makes
+// twenty of them, about twelve minutes on a quiet machine.
+func TestTheSameBuildIsNeverSlower(t *testing.T) {
+	times := 3
+	if os.Getenv("WEIR_LONG") == "1" {
+		times = 20
+	}
+	if n, err := strconv.Atoi(os.Getenv("WEIR_TIMES")); err == nil {
+		times = n
+	}
+	b := newVersus(t)
+	b.builds(300 * time.Millisecond)
+	said := map[string]int{}
+	began := time.Now()
+	for i := range times {
+		_, dir := b.compare(300*time.Millisecond, 300*time.Millisecond, []int{0, 6}, "--pairs", "5", "--gate", "fresh_p99", "--duration", "2500ms")
+		for _, metric := range []string{"p50", "p99", "fresh_p50", "fresh_p99", "cpu", "drain"} {
+			v := b.again(dir, metric)
+			said[v.Verdict]++
+			if v.Verdict == "regressed" {
+				t.Errorf("comparison %d: %s of the same build is %s: %s", i+1, metric, v.Verdict, v.Reason)
+			}
+		}
+	}
+	t.Logf("%d comparisons in %v, judged by six metrics each: %v", times, time.Since(began).Round(time.Second), said)
+	if said["invalid"] == 6*times {
+		t.Errorf("the machine was too busy for each of them: nothing was shown")
+	}
+}
+
+// Two builds read one log on the real broker at the same time: the slower one is found within seconds, the same one is not.
+func TestADuetOnTheRealBroker(t *testing.T) {
+	b := newVersus(t)
+	b.builds(500*time.Millisecond, 800*time.Millisecond)
+	v, _ := b.compare(500*time.Millisecond, 800*time.Millisecond, []int{0}, "--duet", "--window", "1s", "--duration", "16s")
+	if v.Verdict != "regressed" || !strings.Contains(v.Advisory, "loadgen calibrate --duet") {
+		t.Errorf("a build that is slower on purpose is %s (%s)", v.Verdict, v.Advisory)
+	}
+	for _, f := range v.Findings {
+		if len(f.Pairs) < regress.LeastWindows {
+			t.Errorf("%s has %d windows", f.Metric.Name, len(f.Pairs))
+		}
+	}
+	if v, _ = b.compare(500*time.Millisecond, 500*time.Millisecond, []int{0, 6}, "--duet", "--window", "1s", "--duration", "16s"); v.Verdict == "regressed" {
+		t.Errorf("the same build is %s: %s", v.Verdict, v.Reason)
+	}
+	var cal struct {
+		Duet struct {
+			Symmetric bool
+			Why       string
+			Findings  []regress.Finding
+		}
+	}
+	c, out, errs := b.start("loadgen", "calibrate", "ab", "--duet", "--system", b.serve(500*time.Millisecond), "--fresh-topics", "--settle", "0s", "--window", "1s", "--duration", "16s", "--json", "--log-level", "error")
+	b.finish(c, out, errs, &cal, 0, 6)
+	t.Logf("the same build on both sides: alike %v %s", cal.Duet.Symmetric, cal.Duet.Why)
+	if len(cal.Duet.Findings) != 3 {
+		t.Errorf("calibrated are %d metrics: %s", len(cal.Duet.Findings), out)
 	}
 }

@@ -15,7 +15,7 @@ func Marker(name string) string {
 // Markdown is for a job's summary and for one comment that is replaced: it begins with the [Marker] of the profile.
 func Markdown(r results.Report) ([]byte, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### loadgen %s: %s %s\n\n", Marker(r.Name), md(r.Name), map[bool]string{true: "✅", false: "❌"}[r.Good], md(r.Verdict))
+	fmt.Fprintf(&b, "%s\n### loadgen %s: %s %s\n\n", Marker(r.Name), md(r.Name), icon(r), md(r.Verdict))
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "%s\n\n", md(r.Reason))
 	}
@@ -40,6 +40,17 @@ func Markdown(r results.Report) ([]byte, error) {
 	}
 	fmt.Fprintf(&b, "\n<sub>`%s`, %s</sub>\n", strings.ReplaceAll(r.ID, "`", ""), r.At.UTC().Format("2006-01-02 15:04 MST"))
 	return []byte(b.String()), nil
+}
+
+// icon is what is seen first: a change for the worse that fails no build is no good news either.
+func icon(r results.Report) string {
+	switch {
+	case !r.Good:
+		return "❌"
+	case r.Compare != nil && r.Compare.Advised():
+		return "⚠️"
+	}
+	return "✅"
 }
 
 func markdownStages(b *strings.Builder, r *results.Result) {

@@ -1,7 +1,7 @@
 // Package output writes a [results.Report] in the forms that other programs and people read.
 //
-// Each format is a function from a report to bytes: [JUnit], [Markdown], [Annotations], [OpenMetrics], [HLog], [BenchFmt], [HTML]; and
-// [Otava] from entries.
+// Each format is a function from a report to bytes: [JUnit], [Markdown], [Annotations], [OpenMetrics], [HLog], [BenchFmt], [BenchJSON],
+// [HTML]; and [Otava] from entries.
 //
 // # Promises
 //
@@ -57,8 +57,8 @@ func number(v float64) string {
 
 func ms(v float64) string {
 	switch {
-	case v >= 10_000:
-		return fmt.Sprintf("%.1f s", v/1000)
+	case v >= 1000:
+		return fmt.Sprintf("%.3g s", v/1000)
 	case v >= 100:
 		return fmt.Sprintf("%.0f ms", v)
 	case v >= 1:

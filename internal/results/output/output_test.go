@@ -89,7 +89,7 @@ func sampleComparison(tb testing.TB) *regress.Comparison {
 				v["p99"] *= 1.3 + 0.01*float64(i)
 				v["drain"] = 3 - 0.3*float64(i%3)
 			}
-			runs = append(runs, regress.Run{Build: build, Pair: i + 1, Round: 1, Values: v})
+			runs = append(runs, regress.Run{Build: build, Pair: i + 1, Round: 1, Values: v, Proven: true})
 		}
 	}
 	c, err := regress.Judge([]regress.Metric{
@@ -108,7 +108,7 @@ func reports(tb testing.TB) map[string]results.Report {
 
 func TestFormats(t *testing.T) {
 	formats := map[string]func(results.Report) ([]byte, error){
-		"junit.xml": JUnit, "md": Markdown, "annotations": Annotations, "openmetrics": OpenMetrics, "hlog": HLog, "bench": BenchFmt, "html": HTML,
+		"junit.xml": JUnit, "md": Markdown, "annotations": Annotations, "openmetrics": OpenMetrics, "hlog": HLog, "bench": BenchFmt, "bench.json": BenchJSON, "html": HTML,
 	}
 	for name, r := range reports(t) {
 		for ext, format := range formats {
@@ -188,6 +188,25 @@ func TestMarkdownIsHarmless(t *testing.T) {
 	}
 	if m := Marker("a --> <b>"); strings.Count(m, "-->") != 1 {
 		t.Errorf("got %s", m)
+	}
+}
+
+// A change for the worse that fails no build is neither a success nor a failure.
+func TestAdviceLooksLikeAdvice(t *testing.T) {
+	c := sampleComparison(t)
+	c.Advisory = "not calibrated"
+	r := results.OfComparison("ci", "7", noon, c)
+	md, err := Markdown(r)
+	if err != nil || !r.Good || !strings.Contains(string(md), "### loadgen ci: ⚠️ regressed") || !strings.Contains(string(md), "it fails no build: not calibrated") {
+		t.Errorf("good %v, %v\n%s", r.Good, err, md)
+	}
+	lines, err := Annotations(r)
+	if err != nil || strings.Contains(string(lines), "::error") || !strings.Contains(string(lines), "::warning title=loadgen ci p99::") {
+		t.Errorf("%v\n%s", err, lines)
+	}
+	junit, err := JUnit(r)
+	if err != nil || !strings.Contains(string(junit), `failures="0"`) {
+		t.Errorf("%v\n%s", err, junit)
 	}
 }
 
@@ -279,7 +298,7 @@ func TestAnEmptyRunHasAllFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, format := range map[string]func(results.Report) ([]byte, error){"junit": JUnit, "md": Markdown, "annotations": Annotations, "openmetrics": OpenMetrics, "hlog": HLog, "bench": BenchFmt, "html": HTML} {
+	for name, format := range map[string]func(results.Report) ([]byte, error){"junit": JUnit, "md": Markdown, "annotations": Annotations, "openmetrics": OpenMetrics, "hlog": HLog, "bench": BenchFmt, "bench.json": BenchJSON, "html": HTML} {
 		b, err := format(results.OfRun(r))
 		if err != nil || bytes.Contains(b, []byte("NaN")) {
 			t.Errorf("%s: %v\n%s", name, err, b)

@@ -9,13 +9,22 @@ import (
 // A plot is a figure whose texts are HTML and whose drawing is SVG that stretches: so letters keep their size at any width.
 type plot struct {
 	Title, Unit, Note string
-	Height            int // px
+	XTitle            string // of the x axis
+	Height            int    // px
+	Small             bool   // it needs less room than the others
 	X, Y              []tick
 	Lines             []series
 	Rects             []rect
-	Marks             []tick // vertical lines
-	Rules             []rule // horizontal lines
-	Bands             []tick // names of stages, where each begins
+	Scale             []shade // what the inks of rects mean
+	Marks             []tick  // vertical lines, numbered as the events are
+	Rules             []rule  // horizontal lines
+	Bands             []tick  // names of stages, where each begins
+}
+
+// shade is an ink and what it stands for.
+type shade struct {
+	Opacity float64
+	Text    string
 }
 
 // tick is a label at a share of the axis, in %.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -13,10 +14,6 @@ import (
 
 // plotsOf are the pictures of a run.
 func plotsOf(r *results.Result) ([]plot, error) {
-	var all []plot
-	if len(r.Series) > 1 {
-		all = append(all, ratePlot(r), latencyPlot(r), healthPlot(r))
-	}
 	heat, err := heatPlot(r)
 	if err != nil {
 		return nil, err
@@ -33,8 +30,15 @@ func plotsOf(r *results.Result) ([]plot, error) {
 	if err != nil {
 		return nil, err
 	}
+	var all []plot
+	if len(r.Series) > 1 {
+		all = append(all, ratePlot(r), latencyPlot(r))
+	}
 	if response.TotalCount() > 0 {
 		all = append(all, heat, spectrumPlot(r, response, service))
+	}
+	if len(r.Series) > 1 {
+		all = append(all, healthPlot(r))
 	}
 	if size.TotalCount() > 0 {
 		all = append(all, sizePlot(size))
@@ -55,9 +59,9 @@ func overTime(r *results.Result, title, unit string) (plot, scale) {
 		end = max(end, r.Intervals[n-1].End)
 	}
 	x, ticks := timeScale(end)
-	p := plot{Title: title, Unit: unit, Height: 220, X: ticks}
+	p := plot{Title: title, Unit: unit, Height: 220, X: ticks, XTitle: "since the start"}
 	for _, c := range r.Summary.Changes {
-		p.Marks = append(p.Marks, tick{x.x(c.At), c.What})
+		p.Marks = append(p.Marks, tick{100 * x.at(c.At), c.What})
 	}
 	for i, s := range r.Stages {
 		if i > 0 || len(r.Stages) > 1 {
@@ -96,7 +100,7 @@ func ratePlot(r *results.Result) plot {
 }
 
 func latencyPlot(r *results.Result) plot {
-	p, x := overTime(r, "Response time", "ms, log")
+	p, x := overTime(r, "Response time", "ms, logarithmic")
 	p.Note = "from the intended send to the acknowledgement"
 	if r.EveryS > 1 {
 		p.Note += fmt.Sprintf("; each point is the worst second of %g s", r.EveryS)
@@ -110,13 +114,7 @@ func latencyPlot(r *results.Result) plot {
 	if math.IsInf(low, 1) {
 		low = 1
 	}
-	most := top(r.Series, func(s load.Second) float64 { return s.Max })
-	for _, c := range r.Summary.Thresholds {
-		if c.Metric == "response_ms" {
-			most = max(most, c.Max)
-		}
-	}
-	y := logarithmic(low, most)
+	y := logarithmic(low, reach(r, top(r.Series, func(s load.Second) float64 { return s.Max })))
 	p.Y = y.ticks(short)
 	for _, l := range []struct {
 		name, class string
@@ -132,23 +130,60 @@ func latencyPlot(r *results.Result) plot {
 			return l.of(s)
 		}))
 	}
+	p.Rules = limits(r, y)
+	return p
+}
+
+// far is how far above what was measured a limit may lie to be drawn: farther away it would press the curves flat.
+const far = 20
+
+// reach is the top of a plot of response times: what was measured, and the limits that are not far away.
+func reach(r *results.Result, most float64) float64 {
+	top := most
 	for _, c := range r.Summary.Thresholds {
-		if c.Metric == "response_ms" && c.Max > 0 {
-			p.Rules = append(p.Rules, rule{y.y(c.Max), fmt.Sprintf("%s: at most %g ms", c.Name, c.Max)})
+		if c.Metric == "response_ms" && c.Max <= far*most {
+			top = max(top, c.Max)
 		}
 	}
-	return p
+	return top
+}
+
+// limits are the thresholds of response times as level lines; several of the same height are one line.
+func limits(r *results.Result, y scale) []rule {
+	names := map[float64][]string{}
+	var heights []float64
+	for _, c := range r.Summary.Thresholds {
+		if c.Metric == "response_ms" && c.Max > 0 {
+			if names[c.Max] == nil {
+				heights = append(heights, c.Max)
+			}
+			name := c.Stat
+			if c.Stage != "" {
+				name += " of " + c.Stage
+			}
+			names[c.Max] = append(names[c.Max], name)
+		}
+	}
+	var all []rule
+	for _, h := range heights {
+		x := rule{Y: y.y(h), Text: fmt.Sprintf("limit %s ms: %s", number(h), strings.Join(names[h], ", "))}
+		if h > y.high {
+			x.Y, x.Text = -10, x.Text+" (far above)"
+		}
+		all = append(all, x)
+	}
+	return all
 }
 
 func healthPlot(r *results.Result) plot {
 	p, x := overTime(r, "Generator", "ms behind its schedule")
-	p.Height, p.Note = 120, "the worst send of each second: a late generator would make a broker look slow"
+	p.Height, p.Small, p.Note = 140, true, "the worst send of each second: a late generator would make a broker look slow"
 	y := linear(max(1, top(r.Series, func(s load.Second) float64 { return s.Lag })))
 	p.Y = y.ticks(short)
 	p.Lines = []series{seriesLine(r, "behind the schedule", "c1", x, y, func(s load.Second) float64 { return s.Lag })}
 	if most := top(r.Series, func(s load.Second) float64 { return float64(s.InFlight) }); most > 0 {
 		in := linear(most)
-		p.Lines = append(p.Lines, seriesLine(r, "in flight, at most "+number(most), "thin", x, in, func(s load.Second) float64 { return float64(s.InFlight) }))
+		p.Lines = append(p.Lines, seriesLine(r, "in flight (a scale of its own, to "+number(in.high)+")", "thin", x, in, func(s load.Second) float64 { return float64(s.InFlight) }))
 	}
 	return p
 }
@@ -158,8 +193,14 @@ const heatRows = 2
 
 // heatPlot shows the whole distribution over time: the darker, the more messages of that time's took so long.
 func heatPlot(r *results.Result) (plot, error) {
-	p, x := overTime(r, "All response times", "ms, log")
-	p.Note = "the darker, the larger the share of the messages of that time"
+	p, x := overTime(r, "All response times", "ms, logarithmic")
+	p.Note = "each column is a moment: the stronger the ink, the larger the share of its messages that took so long"
+	for _, x := range []struct {
+		share float64
+		text  string
+	}{{1e-6, "one of a million"}, {1e-4, "of 10,000"}, {1e-2, "of a hundred"}, {1, "all"}} {
+		p.Scale = append(p.Scale, shade{ink(x.share), x.text})
+	}
 	all, err := r.Over()
 	if err != nil || len(all) == 0 {
 		return p, err
@@ -195,24 +236,27 @@ func heatPlot(r *results.Result) (plot, error) {
 				continue
 			}
 			share := float64(n) / float64(h.TotalCount())
-			// A single message must be seen: a share of 1e-6 still has a sixth of the ink.
-			ink := 0.15 + 0.85*max(0, 1+math.Log10(share)/6)
-			p.Rects = append(p.Rects, rect{left, high * (1 - float64(k+1)/float64(rows)), max(0.5, right-left), high / float64(rows), "heat", math.Round(ink*100) / 100, ""})
+			p.Rects = append(p.Rects, rect{left, high * (1 - float64(k+1)/float64(rows)), max(0.5, right-left), high / float64(rows), "heat", ink(share), ""})
 		}
 	}
 	return p, nil
 }
 
+// ink of a share: a single message must be seen, so that one of a million still has a sixth of it.
+func ink(share float64) float64 {
+	return math.Round(100*(0.15+0.85*max(0, 1+math.Log10(share)/6))) / 100
+}
+
 // spectrumPlot shows response and service time by percentile; its x axis gives each further nine the same room.
 func spectrumPlot(r *results.Result, response, service *hdrhistogram.Histogram) plot {
-	p := plot{Title: "Spectrum", Unit: "ms, log", Height: 220, Note: "where the two lines part, the broker made messages wait that were due"}
+	p := plot{Title: "Spectrum", Unit: "ms, logarithmic", Height: 220, XTitle: "percentile, each nine has the same room", Note: "where the two lines part, the broker made messages wait that were due"}
 	nines := math.Ceil(math.Log10(float64(max(10, response.TotalCount()))))
 	nines = min(max(nines, 2), 7)
 	x := scale{0, nines, false}
 	for i := 0.0; i <= nines; i++ {
 		p.X = append(p.X, tick{100 * x.at(i), []string{"0", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999"}[int(i)]})
 	}
-	y := logarithmic(float64(max(1, min(response.Min(), max(1, service.Min()))))/1000, float64(max(response.Max(), service.Max()))/1000)
+	y := logarithmic(float64(max(1, min(response.Min(), max(1, service.Min()))))/1000, reach(r, float64(max(response.Max(), service.Max()))/1000))
 	p.Y = y.ticks(short)
 	const points = 160
 	of := func(h *hdrhistogram.Histogram, name, class string) series {
@@ -224,17 +268,13 @@ func spectrumPlot(r *results.Result, response, service *hdrhistogram.Histogram) 
 		return series{name, class, line(len(at), func(i int) float64 { return wide * float64(i) / points }, func(i int) float64 { return y.y(float64(min(v[i], h.Max())) / 1000) })}
 	}
 	p.Lines = []series{of(service, "service", "c2"), of(response, "response", "c3")}
-	for _, c := range r.Summary.Thresholds {
-		if c.Metric == "response_ms" && c.Max > 0 {
-			p.Rules = append(p.Rules, rule{y.y(c.Max), fmt.Sprintf("%s: at most %g ms", c.Name, c.Max)})
-		}
-	}
+	p.Rules = limits(r, y)
 	return p
 }
 
 // sizePlot is a histogram of message sizes in at most 60 bars.
 func sizePlot(h *hdrhistogram.Histogram) plot {
-	p := plot{Title: "Sizes", Unit: "share of messages", Height: 160, Note: fmt.Sprintf("p50 %s B, p99 %s B, max %s B", number(float64(h.ValueAtPercentile(50))), number(float64(h.ValueAtPercentile(99))), number(float64(h.Max())))}
+	p := plot{Title: "Sizes", Unit: "share of messages", XTitle: "size of a value, B", Height: 140, Small: true, Note: fmt.Sprintf("p50 %s B, p99 %s B, max %s B", number(float64(h.ValueAtPercentile(50))), number(float64(h.ValueAtPercentile(99))), number(float64(h.Max())))}
 	low, most := float64(max(1, h.Min())), float64(max(1, h.Max()))
 	x := scale{low * 0.95, most * 1.05, most > 8*low}
 	if most-low < 10 {
@@ -260,19 +300,22 @@ func sizePlot(h *hdrhistogram.Histogram) plot {
 		if x.log {
 			v = x.low * math.Pow(x.high/x.low, share)
 		}
-		p.X = append(p.X, tick{100 * share, short(math.Round(v)) + "B"})
+		p.X = append(p.X, tick{100 * share, short(math.Round(v))})
 	}
 	return p
 }
 
 func partitionPlot(all []load.PartitionCount) plot {
-	p := plot{Title: "Partitions", Unit: "messages", Height: 160}
+	p := plot{Title: "Partitions", Unit: "messages", XTitle: "partition", Height: 140, Small: true}
 	var sum, most int64
 	topics := map[string]bool{}
 	for _, c := range all {
 		sum, most, topics[c.Topic] = sum+c.Messages, max(most, c.Messages), true
 	}
-	p.Note = fmt.Sprintf("%d of %d topics; the fullest has %.1f %% of the messages", len(all), len(topics), 100*float64(most)/float64(max(1, sum)))
+	p.Note = fmt.Sprintf("the fullest of %d has %.1f %% of the messages, an equal share is %.1f %%", len(all), 100*float64(most)/float64(max(1, sum)), 100/float64(len(all)))
+	if len(topics) > 1 {
+		p.Note += fmt.Sprintf("; %d topics", len(topics))
+	}
 	y := linear(float64(most))
 	p.Y = y.ticks(short)
 	w := wide / float64(len(all))
