@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"weir/internal/cli"
 	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/project"
@@ -39,6 +40,20 @@ func (k *keeper) keep(rec *load.Record) {
 	if _, k.err = results.Save(filepath.Join(k.home, "load"), k.result); k.err == nil && k.out != "" {
 		_, k.err = results.Save(k.out, k.result)
 	}
+}
+
+// tell writes the reports and prints the result; its error carries the verdict's exit code.
+func (k *keeper) tell(app *cli.App, o *outputs, sum load.Summary) error {
+	if k.err == nil {
+		k.err = o.write(app, results.OfRun(k.result))
+	}
+	if err := app.Result(sum, summaryText(sum)); err != nil {
+		return err
+	}
+	if err := verdictError(sum); err != nil || k.err == nil {
+		return err
+	}
+	return k.err
 }
 
 // given are the flags that were used, as they were written.

@@ -14,7 +14,6 @@ import (
 	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/project"
-	"weir/internal/results"
 )
 
 // resumeOptions are the flags of resume.
@@ -101,14 +100,5 @@ func (o *resumeOptions) run(ctx context.Context, app *cli.App, name string) erro
 	if err != nil {
 		return err
 	}
-	if k.err == nil {
-		k.err = o.write(app, results.OfRun(k.result))
-	}
-	if err := app.Result(sum, summaryText(sum)); err != nil {
-		return err
-	}
-	if err := verdictError(sum); err != nil || k.err == nil {
-		return err
-	}
-	return k.err
+	return k.tell(app, &o.outputs, sum)
 }

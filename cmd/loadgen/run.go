@@ -14,7 +14,6 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
-	"weir/internal/results"
 )
 
 // runOptions are the flags of run.
@@ -84,16 +83,7 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	if k.err == nil {
-		k.err = o.write(app, results.OfRun(k.result))
-	}
-	if err := app.Result(sum, summaryText(sum)); err != nil {
-		return err
-	}
-	if err := verdictError(sum); err != nil || k.err == nil {
-		return err
-	}
-	return k.err
+	return k.tell(app, &o.outputs, sum)
 }
 
 // tableRows counts the rows of the profile's table, if its volume asks for that.

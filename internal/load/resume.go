@@ -61,6 +61,15 @@ func (m *Manifest) profile() (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the profile in the manifest of run %s: %w", m.Run, err)
 	}
+	topics := []*Topic{&p.Topic}
+	for i := range p.Mix {
+		topics = append(topics, &p.Mix[i].Topic)
+	}
+	for _, t := range topics {
+		if t.Create == "recreate" { // it has been
+			t.Create = ""
+		}
+	}
 	return p, nil
 }
 

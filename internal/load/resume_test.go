@@ -153,7 +153,7 @@ func checkTopic(t *testing.T, m *Manifest, addr string, messages uint64) {
 	w, shards := mix.Writer(), uint64(len(m.Shards))
 	seen, last := map[uint64]bool{}, map[[2]int32]int64{}
 	faults := map[content.Fault]int64{}
-	for _, r := range readCommitted(t, addr) {
+	for _, r := range readAll(t, addr, kgo.FetchIsolationLevel(kgo.ReadCommitted())) {
 		st, ok := stamp.Parse(r.Headers[0].Value)
 		n := uint64(st.Seq)*shards + uint64(st.Shard)
 		if !ok || st.Run.String() != m.Run || seen[n] || n >= messages {
@@ -200,25 +200,6 @@ func waitFor(t *testing.T, home, state string) {
 		}
 	}
 	t.Fatalf("the run is not %s", state)
-}
-
-func readCommitted(tb testing.TB, addr string) []*kgo.Record {
-	tb.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics("bank.transactions"), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer cl.Close()
-	var all []*kgo.Record
-	for {
-		ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
-		f := cl.PollFetches(ctx)
-		cancel()
-		if len(f.Records()) == 0 && len(all) > 0 {
-			return all
-		}
-		all = append(all, f.Records()...)
-	}
 }
 
 // What is run is what its manifest says: a profile that comes back from there is the same.
