@@ -16,9 +16,9 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 	t.Parallel()
 	home, dir, noise := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "duet.json")
 	profile := ab(t, "200ms", "400/s", "1800ms")
-	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 400*time.Millisecond)
+	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_HOLD=1s")
 	duetRun := func(args ...string) (int, string, string) {
-		return whenQuiet(t, append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "0s", "--home", home, "--json", "--log-level", "warn")...)
+		return whenQuiet(t, append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "1s", "--home", home, "--json", "--log-level", "warn")...)
 	}
 
 	code, out, errs := duetRun("compare", profile, "--duet", "--baseline", fast, "--candidate", slow, "--out", dir, "--html", filepath.Join(dir, "report.html"))
