@@ -133,10 +133,7 @@ func (o *calibrateOptions) pairwise(ctx context.Context, app *cli.App, b *bench)
 	if err != nil {
 		return nil, err
 	}
-	k := paced
-	if p.Rate.Max {
-		k = flat
-	}
+	k := kindFor(p)
 	metrics, err := o.metrics(k)
 	if err != nil {
 		return nil, err

@@ -132,10 +132,7 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if err != nil {
 		return err
 	}
-	k := paced
-	if p.Rate.Max {
-		k = flat
-	}
+	k := kindFor(p)
 	metrics, err := o.metrics(k)
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func lengthOf(p *load.Profile) (time.Duration, error) {
 		return 0, err
 	}
 	planned, ok := curve.(load.Planned)
-	if !ok || p.Rate.Max {
+	if !ok || kindFor(p) == flat {
 		return 0, nil
 	}
 	length := planned.End()

@@ -17,9 +17,9 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	profile := ab(t, "200ms", "400/s", "1800ms")
-	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 1500*time.Millisecond)
+	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_HOLD=1s")
 	flags := func(args ...string) []string {
-		return append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "0s", "--home", home, "--json", "--log-level", "warn")
+		return append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "1s", "--home", home, "--json", "--log-level", "warn")
 	}
 
 	code, dir, out, errs := eventually(t, func(dir string) []string {

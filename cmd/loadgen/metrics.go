@@ -13,6 +13,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/load"
 	"weir/internal/regress"
 )
 
@@ -118,6 +119,14 @@ func names(all []regress.Metric) string {
 		n = append(n, m.Name)
 	}
 	return strings.Join(n, ", ")
+}
+
+// kindFor is the kind of a profile's runs, side by side.
+func kindFor(p *load.Profile) kind {
+	if p.Rate.Max || p.Rate.Closed != nil {
+		return flat
+	}
+	return paced
 }
 
 // kindOf tells from its runs what a comparison was.

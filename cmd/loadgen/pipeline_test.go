@@ -40,7 +40,8 @@ func fakePipeline(topic string, age time.Duration, more ...string) string {
 }
 
 // TestIsAPipeline is the pipeline of a comparison, in a process of its own: it serves broker and registry if nobody does, and puts
-// what is on a topic into the table of that name, until SIGINT. WEIR_TEST_LOSES leaves out a message.
+// what is on a topic into the table of that name, until SIGINT. WEIR_TEST_HOLD is how long it holds rows back, WEIR_TEST_LOSES leaves
+// out a message.
 func TestIsAPipeline(t *testing.T) {
 	topic, loses := os.Getenv("WEIR_TEST_TOPIC"), os.Getenv("WEIR_TEST_LOSES")
 	if topic == "" {
@@ -49,6 +50,12 @@ func TestIsAPipeline(t *testing.T) {
 	age, err := time.ParseDuration(os.Getenv("WEIR_TEST_AGE"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	hold := time.Duration(0)
+	if h := os.Getenv("WEIR_TEST_HOLD"); h != "" {
+		if hold, err = time.ParseDuration(h); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -100,6 +107,9 @@ func TestIsAPipeline(t *testing.T) {
 			return
 		}
 		if len(records) > 0 {
+			held, done := context.WithTimeout(ctx, hold)
+			<-held.Done()
+			done()
 			if loses != "" {
 				records, loses = records[1:], ""
 			}

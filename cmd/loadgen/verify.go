@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,22 +152,26 @@ func proveAll(ctx context.Context, pr *project.Project, lk *lake.Lake, m *load.M
 	return verify.Sum(all), nil
 }
 
-// readableTimes are those that the pipeline has written down; without them the snapshots' own times are taken.
+// readableTimes are those that the pipeline has written down; without them the snapshots' own times are taken. They are read when the
+// first one is asked for: by then the proof knows which files it looks at.
 func readableTimes(ctx context.Context, pr *project.Project, table string) func(int64) (time.Time, bool) {
 	if _, err := os.Stat(pr.Ledger()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	l, err := ledger.Open(ctx, pr.Ledger())
-	if err != nil {
-		return nil
-	}
-	defer l.Close()
-	times, err := l.ReadableAt(ctx, table)
-	if err != nil {
-		return nil
-	}
+	times := sync.OnceValue(func() map[int64]time.Time {
+		l, err := ledger.Open(ctx, pr.Ledger())
+		if err != nil {
+			return nil
+		}
+		defer l.Close()
+		times, err := l.ReadableAt(ctx, table)
+		if err != nil {
+			return nil
+		}
+		return times
+	})
 	return func(snapshot int64) (time.Time, bool) {
-		at, ok := times[snapshot]
+		at, ok := times()[snapshot]
 		return at, ok
 	}
 }

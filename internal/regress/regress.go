@@ -311,8 +311,11 @@ func Confirmed(first, second []Finding) []Finding {
 		}
 		j := slices.IndexFunc(second, func(f Finding) bool { return f.Metric.Name == out[i].Metric.Name })
 		if j < 0 || second[j].Verdict != Regressed {
-			out[i].Verdict = Inconclusive
-			out[i].Reason += "; the second round did not find it"
+			out[i].Verdict, out[i].Needed = Inconclusive, out[i].n+2
+			if j >= 0 {
+				out[i].Needed = max(out[i].Needed, second[j].Needed)
+			}
+			out[i].Reason += fmt.Sprintf("; the second round did not find it, %d %s would probably decide", out[i].Needed, out[i].units())
 		}
 	}
 	return out

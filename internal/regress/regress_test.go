@@ -236,8 +236,8 @@ func TestASecondRoundMustFindIt(t *testing.T) {
 		return f
 	}
 	slow, fine := compare(same(6, 100, 120)), compare(same(6, 100, 100))
-	if f := Confirmed(slow, fine); f[0].Verdict != Inconclusive {
-		t.Errorf("got %s", f[0].Verdict)
+	if f := Confirmed(slow, fine); f[0].Verdict != Inconclusive || f[0].Needed != 8 || !strings.Contains(f[0].Reason, "the second round did not find it, 8 pairs would") {
+		t.Errorf("got %+v", f[0])
 	}
 	if f := Confirmed(slow, slow); f[0].Verdict != Regressed {
 		t.Errorf("got %s", f[0].Verdict)

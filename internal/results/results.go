@@ -125,13 +125,17 @@ func (r *Result) Usable() string {
 	return r.Strained()
 }
 
-// mostCPU is the share of a machine that its generator may take: beyond it the generator is what is measured.
-const mostCPU = 0.85
+// mostCPU is the share of a machine that its generator may take: beyond it the generator is what is measured. A run of less than
+// longEnough took its CPU time for its start.
+const (
+	mostCPU    = 0.85
+	longEnough = 1 // s
+)
 
 // Strained says that the generator was near its limit, empty if it had CPU to spare.
 func (r *Result) Strained() string {
 	s := r.Summary
-	if s.Seconds <= 0 || r.Fingerprint.CPUs <= 0 {
+	if s.Seconds < longEnough || r.Fingerprint.CPUs <= 0 {
 		return ""
 	}
 	share := s.CPU / s.Seconds / float64(r.Fingerprint.CPUs)

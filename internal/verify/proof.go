@@ -88,16 +88,20 @@ func newProof(o Options) (*proof, error) {
 		}
 		p.workers = append(p.workers, w)
 	}
-	for _, s := range o.Table.Snapshots() {
+	return p, nil
+}
+
+// learnTimes asks when the snapshots could be read: after the plan, which may have found one that is newer than the table was.
+func (p *proof) learnTimes() {
+	for _, s := range p.o.Table.Snapshots() {
 		t := snapshotTime{at: s.At, hidden: s.Summary["operation"] == "replace"}
-		if o.Readable != nil {
-			if at, ok := o.Readable(s.ID); ok {
+		if p.o.Readable != nil {
+			if at, ok := p.o.Readable(s.ID); ok {
 				t.at = at
 			}
 		}
 		p.times[s.ID] = t
 	}
-	return p, nil
 }
 
 // gone notes a file that is not there.

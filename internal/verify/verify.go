@@ -188,12 +188,20 @@ func once(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	// The table first: a refused message is in the quarantine before the table's cursor moves past it.
-	plan, err := p.scan(ctx, o.Table, func(w *worker, c lake.Chunk) error { return w.rows(c) })
+	plan, err := o.Table.Plan(ctx)
+	if err == nil {
+		p.learnTimes()
+		err = p.each(ctx, o.Table, plan, func(w *worker, c lake.Chunk) error { return w.rows(c) })
+	}
 	if err != nil {
 		return Result{}, err
 	}
 	if o.Quarantine != nil {
-		if _, err := p.scan(ctx, o.Quarantine, func(w *worker, c lake.Chunk) error { return w.refused(c) }); err != nil {
+		refused, err := o.Quarantine.Plan(ctx)
+		if err == nil {
+			err = p.each(ctx, o.Quarantine, refused, func(w *worker, c lake.Chunk) error { return w.refused(c) })
+		}
+		if err != nil {
 			return Result{}, fmt.Errorf("quarantine: %w", err)
 		}
 	}
@@ -205,15 +213,7 @@ func once(ctx context.Context, o Options) (Result, error) {
 	return r, nil
 }
 
-// scan reads a table with all workers, each file by one of them.
-func (p *proof) scan(ctx context.Context, t Table, look func(*worker, lake.Chunk) error) (lake.Plan, error) {
-	plan, err := t.Plan(ctx)
-	if err != nil {
-		return plan, err
-	}
-	return plan, p.each(ctx, t, plan, look)
-}
-
+// each reads the planned files with all workers, each file by one of them.
 func (p *proof) each(ctx context.Context, t Table, plan lake.Plan, look func(*worker, lake.Chunk) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -549,3 +549,29 @@ func TestAgesInWindows(t *testing.T) {
 		t.Errorf("two tables: %+v", sum.Windows)
 	}
 }
+
+// growing is a table that gets its last snapshot between being opened and being planned.
+type growing struct {
+	*memTable
+	planned bool
+}
+
+func (g *growing) Plan(ctx context.Context) (lake.Plan, error) {
+	g.planned = true
+	return g.memTable.Plan(ctx)
+}
+
+func (g *growing) Snapshots() []lake.SnapshotInfo {
+	all := g.memTable.Snapshots()
+	if !g.planned {
+		all = all[:len(all)-1]
+	}
+	return all
+}
+
+func TestTheAgeOfRowsThatAreCommittedMeanwhile(t *testing.T) {
+	got, err := Run(t.Context(), Options{Claim: claim(t), Table: &growing{memTable: tableOf(t, split(sent())...)}, Workers: 2})
+	if err != nil || got.ReadableRows != 1200 || got.ReadableMax < 2990 {
+		t.Errorf("the age of %d rows is known, at most %v ms, %v; want 1200, 3000", got.ReadableRows, got.ReadableMax, err)
+	}
+}

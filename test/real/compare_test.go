@@ -72,7 +72,7 @@ func (b versus) again(dir, metric string) (v verdict) {
 func TestASlowBuildIsFound(t *testing.T) {
 	b := newVersus(t)
 	b.builds(500*time.Millisecond, 800*time.Millisecond)
-	if v, _ := b.compare(500*time.Millisecond, 800*time.Millisecond, []int{4}, "--pairs", "5", "--gate", "fresh_p99"); v.Verdict != "regressed" {
+	if v, _ := b.compare(500*time.Millisecond, 800*time.Millisecond, []int{4}, "--pairs", "6", "--gate", "fresh_p50"); v.Verdict != "regressed" {
 		t.Errorf("a build that is slower on purpose is %s", v.Verdict)
 	}
 }

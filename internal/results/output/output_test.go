@@ -191,6 +191,26 @@ func TestMarkdownIsHarmless(t *testing.T) {
 	}
 }
 
+// A generator that took the whole machine may be what was measured: such a run is no baseline, and its report warns.
+func TestAStrainedGenerator(t *testing.T) {
+	r := sampleRun(t)
+	r.Summary.Verdict = "pass"
+	if why := r.Usable(); why != "" {
+		t.Errorf("with CPU to spare: %s", why)
+	}
+	r.Summary.CPU = 0.9 * 2 * r.Summary.Seconds // of two
+	if why := r.Usable(); !strings.HasPrefix(why, "the generator took 90 % of this machine's CPU") {
+		t.Errorf("got %q", why)
+	}
+	if b, err := Annotations(results.OfRun(r)); err != nil || !strings.Contains(string(b), "::warning title=loadgen average-load the generator had CPU to spare::") {
+		t.Errorf("%v\n%s", err, b)
+	}
+	r.Summary.Seconds, r.Summary.CPU = 0.5, 5
+	if why := r.Usable(); why != "" {
+		t.Errorf("a run of half a second: %s", why)
+	}
+}
+
 // A change for the worse that fails no build is neither a success nor a failure.
 func TestAdviceLooksLikeAdvice(t *testing.T) {
 	c := sampleComparison(t)
