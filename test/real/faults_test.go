@@ -155,7 +155,7 @@ func TestEveryFaultOnRealParts(t *testing.T) {
 	t.Logf("incompatible: %s", errs)
 
 	var sum load.Summary
-	p, out, errs = b.start("loadgen", "run", "faulty", "--json")
+	p, _, _ = b.start("loadgen", "run", "faulty", "--json")
 	b.killHalfway(p, 15_000)
 	p, out, errs = b.start("loadgen", "resume", "--json")
 	b.finish(p, out, errs, &sum, 0, 6)
