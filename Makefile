@@ -44,7 +44,7 @@ test: tools ## the hermetic tests: no network, nothing to install
 
 .PHONY: test-real
 test-real: tools ## the tests against a real Kafka, registry and Spark
-	go test -tags real -count=1 -timeout 60m ./test/real/...
+	go test -tags real -count=1 -timeout 75m ./test/real/...
 
 .PHONY: bench
 bench: tools ## the benchmarks, each beside its reference in the same run (BENCH=./internal/avro for one package)
