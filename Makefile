@@ -49,6 +49,7 @@ test-real: tools ## the tests against a real Kafka, registry and Spark
 .PHONY: bench
 bench: tools ## the benchmarks, each beside its reference in the same run (BENCH=./internal/avro for one package)
 	@go test -run '^$$' -bench . $(BENCH) | grep -v '^ok\|^PASS\|^goos\|^goarch\|^cpu'
+	@go test -tags real -run '^$$' -bench . -timeout 60m ./test/real/ | grep -v '^ok\|^PASS\|^goos\|^goarch\|^cpu'
 
 # The version is pinned here and built from source into the cache, so that everybody gets the same findings.
 $(GOLANGCI):

@@ -24,6 +24,16 @@ func BenchmarkView(b *testing.B) {
 			}
 		})
 	}
+	for name, keys := range map[string][]string{"profiles-list": nil, "profiles-editor": atTarget, "palette": {":"}} {
+		b.Run(name, func(b *testing.B) {
+			m := onShelf(b, newShelf(), style.Make(style.Braille, true), 160, 50, keys...)
+			b.ReportAllocs()
+			for b.Loop() {
+				m.content = ""
+				m.View()
+			}
+		})
+	}
 	b.Run("reference-lipgloss", func(b *testing.B) {
 		text := strings.Repeat("rate 499,812 /s\n", 10)
 		panel := lipgloss.NewStyle().Border(lipgloss.NormalBorder()).Foreground(lipgloss.Color("#0077cc")).Width(80).Height(12)
@@ -37,7 +47,7 @@ func BenchmarkView(b *testing.B) {
 
 // TestViewIsQuick holds the budget of a frame, by the best of many: the rest is the machine's.
 func TestViewIsQuick(t *testing.T) {
-	m := fresh(t, style.Make(style.Braille, true), demo(), 160, 50)
+	m := onShelf(t, newShelf(), style.Make(style.Braille, true), 160, 50, atTarget...)
 	for i := range m.screens {
 		feed(m, key(fmt.Sprint(i+1)))
 		best := time.Hour

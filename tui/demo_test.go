@@ -48,7 +48,7 @@ func demo() *control.Snapshot {
 				{State: "dead", Title: "General ledger failed", Unit: "FIN", Channel: "sns:fin-topic", Try: 1, At: ago(24 * time.Minute), Why: "too big"},
 			}},
 		Proof: &control.Proof{At: ago(time.Second), Run: "01JD7QZ8M4T2", Sent: 1_998_204_112, Rows: 1_998_142_660, InFlight: 61_440, Quarantined: 12, ReadableP50: 4100, ReadableP99: 9200},
-		Verbs: []string{"mark", "pause", "rate", "resume", "stop"},
+		Verbs: []string{"load.abort", "load.export", "load.mark", "load.next", "load.pause", "load.rate", "load.resume", "load.stop"},
 	}
 	for i, e := range []control.Event{
 		{Kind: "load", Text: "stage ramp done, hold begins at 500k/s"}, {Kind: "warn", Text: "rebalance of weir-orders (w-07 joined)"}, {Kind: "load", Text: "p99 back under 50 ms"},
@@ -89,7 +89,7 @@ func demoLoad() *control.Load {
 		}
 		l.History = append(l.History, p)
 	}
-	return l
+	return told(l)
 }
 
 func demoStreams() []control.Stream {

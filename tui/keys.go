@@ -18,8 +18,9 @@ const copyLimit = 64 << 10
 
 // Intents that only the root knows are asked for by these names.
 const (
-	quitIntent = "\x00quit"
-	copyIntent = "\x00copy"
+	quitIntent  = "\x00quit"
+	leaveIntent = "\x00leave" // quit, whatever is lost
+	copyIntent  = "\x00copy"
 )
 
 // globalKeys work on every screen. A screen's own key of the same name comes first.
@@ -35,16 +36,47 @@ func (m *model) globalKeys() []screen.Key {
 	ask := func(name string) func() screen.Intent {
 		return func() screen.Intent { return screen.Intent{Verb: name} }
 	}
+	for _, s := range m.screens {
+		if p, ok := s.(interface{ StartKeys() []screen.Key }); ok {
+			keys = append(keys, p.StartKeys()...)
+		}
+	}
 	return append(keys,
 		screen.Key{Press: []string{"tab"}, Label: "tab", Hint: "tab panel", Help: "next panel", Do: do(func() { m.cycle(1) })},
 		screen.Key{Press: []string{"shift+tab"}, Label: "⇧tab", Help: "previous panel", Do: do(func() { m.cycle(-1) })},
 		screen.Key{Press: []string{"z"}, Label: "z", Hint: "z zoom", Help: "the panel on the whole screen, and back (also esc)", Do: do(func() { m.zoom = !m.zoom })},
+		screen.Key{Press: []string{"/"}, Label: "/", Hint: "/ filter", Help: "filter the lists of this screen: text, !text, -f letters", Do: m.find},
+		screen.Key{Press: []string{"["}, Label: "[", Help: "shorter time window of the curves", Do: do(func() { m.widen(-1) })},
+		screen.Key{Press: []string{"]"}, Label: "]", Help: "longer time window of the curves", Do: do(func() { m.widen(1) })},
 		screen.Key{Press: []string{"y"}, Label: "y", Hint: "y copy", Help: "copy the panel as text, errors in full (OSC 52: works over ssh)", Do: ask(copyIntent)},
 		screen.Key{Press: []string{"p"}, Label: "p", Hint: "p freeze", Help: "freeze the figures, and go on", Do: do(m.freeze)},
 		screen.Key{Press: []string{"r"}, Label: "r", Help: "now: try a lost server again at once", Do: do(m.refresh)},
-		screen.Key{Press: []string{"?"}, Label: "?", Hint: "? help", Help: "this list", Do: do(func() { m.help, m.scroll = true, 0 })},
+		screen.Key{Press: []string{":"}, Label: ":", Hint: ": all", Help: "all actions of all screens: type to find one", Do: m.palette},
+		screen.Key{Press: []string{"?"}, Label: "?", Hint: "? help", Help: "this list: / finds, ⏎ does it", Do: m.help},
 		screen.Key{Press: []string{"q", "ctrl+c"}, Label: "q", Hint: "q detach", Help: "detach: leave the screen, the run goes on (ctrl+c: the same)", Do: ask(quitIntent)},
 	)
+}
+
+// find begins a filter, where the screen has lists.
+func (m *model) find() screen.Intent {
+	if _, ok := m.screens[m.active].(screen.Filterer); !ok {
+		return screen.Intent{Unknown: true}
+	}
+	m.filtering = true
+	m.typed.Set(m.filters[m.active])
+	return screen.Intent{}
+}
+
+// windows are how far back curves can go; 0 is all there is.
+var windows = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 0}
+
+func (m *model) widen(by int) {
+	m.window = min(max(m.window+by, 0), len(windows)-1)
+	word := "all there is"
+	if w := windows[m.window]; w > 0 {
+		word = "the last " + figure.Roughly(w.Seconds())
+	}
+	m.say(false, "curves show %s", word)
 }
 
 func (m *model) freeze() {
@@ -66,52 +98,60 @@ func (m *model) refresh() {
 	}
 }
 
+// verbs that can be asked for now.
+func (m *model) verbs() []string {
+	var all []string
+	if s := m.last.Snapshot; s != nil && m.last.Live {
+		all = s.Verbs
+	}
+	return append(all[:len(all):len(all)], m.last.Own...)
+}
+
 // offered keys: the screen's and the global ones, without the verbs that the server does not have.
 func (m *model) offered() []screen.Key {
-	var verbs []string
-	if s := m.last.Snapshot; s != nil && m.last.Live {
-		verbs = s.Verbs
-	}
 	var out []screen.Key
-	for _, k := range append(m.screens[m.active].Keys(), m.keys...) {
-		if k.Verb == "" || slices.Contains(verbs, k.Verb) {
-			out = append(out, k)
-		}
+	for _, a := range m.actions(false) {
+		out = append(out, a.key)
 	}
 	return out
 }
 
-// press does what a key means: an answer to a question, a move in the help, or a line of the key table.
-func (m *model) press(key string) tea.Cmd {
+// press does what a key means: an answer to a question, typed text, or a line of the key table.
+func (m *model) press(p screen.Press) tea.Cmd {
 	m.toast = ""
+	key := p.Name
 	switch {
+	case m.prompt != nil:
+		return m.edit(p)
 	case m.confirm != nil:
 		ask := *m.confirm
 		m.confirm = nil
-		if key == "y" || key == "Y" {
-			return m.call(ask)
+		if key == "y" || key == "Y" || ask.Verb == leaveIntent && key == "ctrl+c" {
+			ask.Confirm = ""
+			return m.want(key, ask)
 		}
-		m.say(false, "%s: not done", ask.Verb)
+		m.say(false, "not done")
 		return nil
-	case m.help && key != "ctrl+c":
-		switch key {
-		case "down", "j":
-			m.scroll++
-		case "up", "k":
-			m.scroll = max(m.scroll-1, 0)
-		default:
-			m.help = false
-		}
+	case key == "ctrl+c":
+		return m.want(key, screen.Intent{Verb: quitIntent})
+	case m.top() != nil:
+		return m.want(key, m.top().Press(p))
+	case m.filtering:
+		m.typing(p)
+		return m.ask()
+	}
+	if m.typesInto() {
+		return m.want(key, m.screens[m.active].(screen.Typer).Type(p))
+	}
+	if key == "" { // a paste where no text is
 		return nil
 	}
 	leave := m.finished() && m.opt.QuitWhenDone
-	if key == "esc" && m.zoom {
-		m.zoom = false
+	if key == "esc" && m.back() {
 		return nil
 	}
 	if leave && slices.Contains([]string{"enter", "esc", "space"}, key) {
-		m.quit = true
-		return tea.Quit
+		return m.want(key, screen.Intent{Verb: quitIntent})
 	}
 	for _, k := range m.offered() {
 		if slices.Contains(k.Press, key) {
@@ -119,19 +159,65 @@ func (m *model) press(key string) tea.Cmd {
 		}
 	}
 	if leave {
-		m.quit = true
-		return tea.Quit
+		return m.want(key, screen.Intent{Verb: quitIntent})
+	}
+	for _, a := range m.actions(true) { // of this screen, but not now
+		if a.off != "" && a.screen == m.active && slices.Contains(a.key.Press, key) {
+			m.say(true, "%s %s", key, a.off)
+			return nil
+		}
 	}
 	m.say(true, "%s does nothing here; ? shows the keys", key)
 	return nil
 }
 
+// back leaves what covers the screen: the zoom, then the filter.
+func (m *model) back() bool {
+	switch {
+	case m.zoom:
+		m.zoom = false
+	case m.filters[m.active] != "":
+		m.filter("")
+	default:
+		return false
+	}
+	return true
+}
+
+// typing is a key while a filter is typed.
+func (m *model) typing(p screen.Press) {
+	switch p.Name {
+	case "enter":
+		m.filtering = false
+	case "esc":
+		m.filtering = false
+		m.filter("")
+	default:
+		if m.typed.Press(p) {
+			m.filter(m.typed.Value())
+		}
+	}
+}
+
 // want carries out an intent.
 func (m *model) want(key string, i screen.Intent) tea.Cmd {
+	if i.Close && len(m.dialogs) > 0 {
+		m.dialogs = m.dialogs[:len(m.dialogs)-1]
+	}
+	if i.Dialog != nil {
+		m.dialogs = append(m.dialogs, i.Dialog)
+	}
+	if i.Say != "" {
+		m.say(i.Bad, "%s", i.Say)
+	}
+	var cmd tea.Cmd
 	switch {
 	case i.Unknown:
 		m.say(true, "%s does nothing here at the moment; ? shows the keys", key)
-	case i.Verb == quitIntent:
+	case i.Verb == quitIntent && m.unsaved() != "" && i.Confirm == "":
+		m.dialogs = nil
+		m.confirm = &screen.Intent{Verb: leaveIntent, Confirm: m.unsaved() + " is not saved: leave, and lose it?"}
+	case i.Verb == quitIntent, i.Verb == leaveIntent:
 		m.quit = true
 		return tea.Quit
 	case i.Verb == copyIntent:
@@ -142,28 +228,58 @@ func (m *model) want(key string, i screen.Intent) tea.Cmd {
 		}
 		m.say(false, "copied %d lines%s; if nothing arrives, the terminal has OSC 52 switched off", strings.Count(text, "\n"), note)
 		return tea.SetClipboard(text)
-	case i.Screen != "":
+	case i.Prompt != "":
+		m.prompt = &prompt{Intent: i}
+	case i.Verb != "" && i.Confirm != "":
+		m.confirm = &i
+	case i.Verb != "":
+		cmd = m.call(i)
+	}
+	if i.Screen != "" && i.Confirm == "" {
 		for n, s := range m.screens {
 			if s.Name() == i.Screen {
-				m.active, m.zoom = n, false
+				cmd = tea.Batch(cmd, m.show(n))
 				if p, ok := s.(*screen.Pipeline); ok && i.Job != "" {
 					p.Select(i.Job)
 				}
 			}
 		}
-	case i.Verb != "" && i.Confirm != "":
-		m.confirm = &i
-	case i.Verb != "":
-		return m.call(i)
 	}
-	return nil
+	return cmd
+}
+
+// show goes to a screen.
+func (m *model) show(n int) tea.Cmd {
+	if m.active != n {
+		m.active, m.zoom = n, false
+	}
+	return m.ask()
+}
+
+// ask lets the active screen want what no snapshot has.
+func (m *model) ask() tea.Cmd {
+	a, ok := m.screens[m.active].(screen.Asker)
+	if !ok {
+		return nil
+	}
+	return m.want("", a.Ask(m.state()))
 }
 
 // call asks the server; the answer comes back as a message.
 func (m *model) call(i screen.Intent) tea.Cmd {
-	m.say(false, "%s %s", i.Verb, m.theme.Ellipsis)
+	if !i.Quiet {
+		m.say(false, "%s %s", i.Verb, m.theme.Ellipsis)
+	}
 	ctx, from := m.ctx, m.from
-	return func() tea.Msg { return verbMsg{i.Verb, from.Do(ctx, i.Verb, i.Args, nil), time.Now()} }
+	return func() tea.Msg {
+		var result any
+		into := i.Into
+		if into == nil {
+			into = &result
+		}
+		err := from.Do(ctx, i.Verb, i.Args, into)
+		return verbMsg{i, result, err, time.Now()}
+	}
 }
 
 // copied is the focused panel as plain text, wide and high enough that nothing is shortened, under a line that says what it is.

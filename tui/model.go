@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,16 +24,17 @@ type (
 	}
 	tickMsg time.Time
 	verbMsg struct {
-		verb string
-		err  error
-		at   time.Time
+		asked  screen.Intent
+		result any
+		err    error
+		at     time.Time
 	}
 )
 
 // model is the only model. Screens draw and say what they want; only Update changes anything.
 type model struct {
 	ctx    context.Context // of Run: a command must not outlive it
-	from   source
+	from   control.Source
 	opt    Options
 	theme  *style.Theme
 	canvas *canvas.Canvas
@@ -49,19 +51,24 @@ type model struct {
 	active  int
 	focus   []int // per screen: the panel that y copies and z zooms
 	zoom    bool
-	help    bool
-	scroll  int // of the help
+	dialogs []screen.Dialog // the last one has the keys
+	window  int             // into windows
+
+	filters   []string // per screen
+	filtering bool     // one is being typed
+	typed     screen.Input
 
 	toast   string
 	bad     bool      // the toast is about trouble
 	until   time.Time // the toast's end
 	confirm *screen.Intent
+	prompt  *prompt
 	quit    bool
 }
 
-func newModel(ctx context.Context, from source, theme *style.Theme, opt Options) *model {
+func newModel(ctx context.Context, from control.Source, theme *style.Theme, opt Options) *model {
 	m := &model{ctx: ctx, from: from, opt: opt, theme: theme, now: time.Now(), w: 80, h: 24, screens: screen.All(), canvas: canvas.New(80, 24, theme)}
-	m.focus = make([]int, len(m.screens))
+	m.focus, m.filters, m.window = make([]int, len(m.screens)), make([]string, len(m.screens)), len(windows)-1
 	m.keys = m.globalKeys()
 	for i, s := range m.screens {
 		if strings.EqualFold(s.Name(), opt.Screen) {
@@ -91,14 +98,20 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.blurred = true
 	case tickMsg:
 		m.now = time.Time(msg)
-		cmd = tick()
+		cmd = tea.Batch(tick(), m.ask())
 	case updateMsg:
+		first := m.last.Snapshot == nil
 		m.receive(msg)
 		redraw = !m.blurred
+		if first {
+			cmd = m.ask()
+		}
 	case verbMsg:
-		m.answered(msg)
+		cmd = m.answered(msg)
 	case tea.KeyPressMsg:
-		cmd = m.press(msg.String())
+		cmd = m.press(screen.Press{Name: msg.String(), Text: msg.Key().Text})
+	case tea.PasteMsg:
+		cmd = m.press(screen.Press{Text: msg.Content})
 	default:
 		redraw = false
 	}
@@ -178,40 +191,70 @@ func (m *model) say(bad bool, format string, args ...any) {
 	m.toast, m.bad, m.until = fmt.Sprintf(format, args...), bad, m.now.Add(6*time.Second)
 }
 
-func (m *model) answered(a verbMsg) {
-	if a.err != nil {
-		m.say(true, "%v", a.err)
-		return
+func (m *model) answered(a verbMsg) tea.Cmd {
+	text, more := a.result.(string)
+	switch {
+	case a.err != nil && a.asked.Then == nil:
+		m.say(true, "%v", hinted(a.err))
+	case a.err != nil || a.asked.Quiet:
+	case more && text != "": // a verb that has more to tell: where a file lies
+		m.say(false, "%s: %s", a.asked.Verb, text)
+	default:
+		m.say(false, "%s: done", a.asked.Verb)
 	}
-	m.say(false, "%s: done", a.verb)
+	if a.asked.Then == nil {
+		return nil
+	}
+	return m.want("", a.asked.Then(hinted(a.err)))
+}
+
+// hinted is an error with what the user can do.
+func hinted(err error) error {
+	var e *control.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return fmt.Errorf("%w (%s)", err, e.Hint)
+	}
+	return err
 }
 
 // state is what screens draw.
 func (m *model) state() screen.State {
-	return screen.State{Snap: m.snapshot(), Now: m.now, Dead: m.dead()}
+	return screen.State{Snap: m.snapshot(), Now: m.now, Dead: m.dead(), Window: windows[m.window], Verbs: m.verbs()}
 }
 
 // placed panels of the active screen at this size; at small sizes only the focused one.
 func (m *model) placed(w, h int) []screen.Placed {
 	sc, st := m.screens[m.active], m.state()
 	all := sc.Place(st, max(w, 80), h)
-	if w < 80 || m.zoom {
+	if m.alone() {
 		return []screen.Placed{{Panel: m.focused(all), W: w, H: h}}
 	}
 	return all
 }
 
-// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size.
+// focused is the panel that y copies and z zooms: the one that the user chose, while it is there at this size. Alone on the
+// screen, each panel is there.
 func (m *model) focused(all []screen.Placed) int {
 	focus := m.focus[m.active]
+	if m.alone() && focus < len(m.screens[m.active].Panels(m.state())) {
+		return focus
+	}
 	if len(all) > 0 && !slices.ContainsFunc(all, func(p screen.Placed) bool { return p.Panel == focus }) {
 		return all[0].Panel
 	}
 	return focus
 }
 
-// cycle moves the focus among the panels that this size shows.
+// alone says that one panel fills the screen.
+func (m *model) alone() bool { return m.w < 80 || m.zoom }
+
+// cycle moves the focus among the panels that this size shows; where one fills the screen, among all of them.
 func (m *model) cycle(by int) {
+	if m.alone() {
+		n := len(m.screens[m.active].Panels(m.state()))
+		m.focus[m.active] = (m.focus[m.active] + by + n) % n
+		return
+	}
 	all := m.screens[m.active].Place(m.state(), max(m.w, 80), m.h-3)
 	if len(all) == 0 {
 		return

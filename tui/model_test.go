@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -52,7 +53,7 @@ func TestHostileText(t *testing.T) {
 	evil := []string{"\x1b]0;owned\x07", "\x1b[2J\x1b[H", "\r\n\t", "\u202egnirts", "\x9b31m", "日本語のジョブ", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦", "e\u0301\u0301\u0301", "\xff\xfe", strings.Repeat("long", 200), "", " "}
 	r := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return evil[r.IntN(len(evil))] + evil[r.IntN(len(evil))] }
-	for range 300 {
+	for range 150 {
 		s := demo()
 		s.Home, s.Version = text(), text()
 		for i := range s.Attention {
@@ -83,9 +84,10 @@ func TestHostileText(t *testing.T) {
 		for i := range s.Load.Limits {
 			s.Load.Limits[i] = control.Limit{Name: text(), Want: text(), Got: text(), Spare: text()}
 		}
+		hostileLoad(s, r, text)
 		w, h := 20+r.IntN(200), 5+r.IntN(60)
 		m := fresh(t, style.Make(style.Level(r.IntN(3)), true), s, w, h)
-		for _, k := range []string{"1", "2", "3", "enter"} {
+		for _, k := range []string{"1", "2", "3", "enter", "2", "z", "tab", "tab", "tab", "tab", "tab", "tab"} {
 			feed(m, key(k))
 			content := m.View().Content
 			fits(t, content, w, h)
@@ -122,14 +124,23 @@ func TestOddFigures(t *testing.T) {
 			slices.Reverse(s.Streams[0].History)
 			s.Load.Rate = -1
 		},
-		"no verbs": func(s *control.Snapshot) { s.Verbs = nil },
+		"no verbs":      func(s *control.Snapshot) { s.Verbs = nil },
+		"not a number":  func(s *control.Snapshot) { oddLoad(s, math.NaN()) },
+		"infinite":      func(s *control.Snapshot) { oddLoad(s, math.Inf(1)) },
+		"less than all": func(s *control.Snapshot) { oddLoad(s, math.Inf(-1)) },
+		"huge":          func(s *control.Snapshot) { oddLoad(s, 1e300) },
+		"negative":      func(s *control.Snapshot) { oddLoad(s, -1e9) },
+		"nothing yet":   func(s *control.Snapshot) { oddLoad(s, 0) },
+		"an empty comparison and search": func(s *control.Snapshot) {
+			s.Comparison, s.Search = &control.Comparison{Findings: make([]control.Finding, 3), Runs: make([]control.PairRun, 3)}, &control.Search{Trials: make([]control.Trial, 3), Trial: &control.Trial{}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := demo()
 			change(s)
 			for _, size := range sizes {
 				m := fresh(t, style.Make(style.Braille, false), s, size[0], size[1])
-				for _, k := range []string{"1", "2", "3", "enter", "down", "z"} {
+				for _, k := range append([]string{"1", "2", "3", "enter", "down", "z", "z", "2", "z"}, slices.Repeat([]string{"tab"}, 16)...) {
 					feed(m, key(k))
 					content := ansi.Strip(m.View().Content)
 					fits(t, content, size[0], size[1])
@@ -143,36 +154,49 @@ func TestOddFigures(t *testing.T) {
 }
 
 func TestKeyTableIsComplete(t *testing.T) {
-	m := fresh(t, style.Make(style.Braille, false), demo(), 120, 40)
-	for i := range m.screens {
-		feed(m, key(fmt.Sprint(i+1)))
+	m := onShelf(t, newShelf(), style.Make(style.Braille, false), 200, 80)
+	check := func(name string) {
+		t.Helper()
 		seen := map[string]string{}
 		for _, k := range m.offered() {
 			if k.Help == "" || k.Label == "" || k.Do == nil || len(k.Press) == 0 {
-				t.Errorf("%s: incomplete key %+v", m.screens[i].Name(), k)
+				t.Errorf("%s: incomplete key %+v", name, k)
+			}
+			if k.Hint != "" && !strings.Contains(k.Hint, " ") {
+				t.Errorf("%s: the hint %q has no word", name, k.Hint)
 			}
 			for _, p := range k.Press {
 				if was, ok := seen[p]; ok {
-					t.Errorf("%s: %s is both %q and %q", m.screens[i].Name(), p, was, k.Help)
+					t.Errorf("%s: %s is both %q and %q", name, p, was, k.Help)
 				}
 				seen[p] = k.Help
 			}
 		}
-		feed(m, key("?"))
+		press(m, "?")
 		help := ansi.Strip(m.View().Content)
 		for _, h := range seen {
 			if !strings.Contains(help, h) {
-				t.Errorf("%s: the help does not have %q", m.screens[i].Name(), h)
+				t.Errorf("%s: the help does not have %q", name, h)
 			}
 		}
-		feed(m, key("?"))
-	}
-	for _, k := range []string{"x", "/", "Q"} { // what is not in the table says so
-		feed(m, key(k))
-		if got := ansi.Strip(m.View().Content); !strings.Contains(got, k+" does nothing here; ? shows the keys") {
-			t.Errorf("no hint after %s", k)
+		press(m, "?")
+		for _, k := range []string{"%", "&"} { // what is not in the table says so
+			press(m, k)
+			if got := ansi.Strip(m.View().Content); !strings.Contains(got, k+" does nothing here; ? shows the keys") {
+				t.Errorf("%s: no hint after %s", name, k)
+			}
 		}
 	}
+	for i := range m.screens {
+		press(m, fmt.Sprint(i+1))
+		check(m.screens[i].Name())
+	}
+	press(m, "down", "enter")
+	check("the editor")
+	press(m, "Y")
+	check("the text")
+	press(m, "Y", "ctrl+r")
+	check("the dry run")
 }
 
 func TestVerbs(t *testing.T) {
@@ -195,8 +219,8 @@ func TestVerbs(t *testing.T) {
 	press("n")
 	press("s")
 	press("y")
-	if got := strings.Join(from.called, " "); got != "pause rate stop" {
-		t.Errorf("called %q, want pause rate stop", got)
+	if got := strings.Join(from.called, " "); got != "load.pause load.rate load.stop" {
+		t.Errorf("called %q, want load.pause load.rate load.stop", got)
 	}
 	from.err = errors.New("stop: no run")
 	press("space")
@@ -207,15 +231,15 @@ func TestVerbs(t *testing.T) {
 	s.Load.State = control.Paused
 	feed(m, live(s))
 	press("space")
-	if got := from.called[len(from.called)-1]; got != "resume" {
-		t.Errorf("a paused run got %q, want resume", got)
+	if got := from.called[len(from.called)-1]; got != "load.resume" {
+		t.Errorf("a paused run got %q, want load.resume", got)
 	}
 	s = demo()
-	s.Verbs = []string{"stop"}
+	s.Verbs = []string{"load.stop"}
 	feed(m, live(s))
 	n := len(from.called)
 	press("space")
-	if len(from.called) != n || !strings.Contains(m.View().Content, "does nothing here") || strings.Contains(lastLine(m), "pause") {
+	if len(from.called) != n || !strings.Contains(m.View().Content, "the server of this home does not offer") || strings.Contains(lastLine(m), "pause") {
 		t.Errorf("pause is not offered by the server, yet: %s", lastLine(m))
 	}
 }
@@ -253,7 +277,7 @@ func TestLeaving(t *testing.T) {
 	if _, cmd := m.Update(key("2")); quits(cmd) {
 		t.Error("looking around after the end leaves")
 	}
-	for _, k := range []string{"enter", "space", "x", "q"} {
+	for _, k := range []string{"enter", "space", "v", "q"} {
 		if _, cmd := m.Update(key(k)); !quits(cmd) {
 			t.Errorf("%s does not leave after the end", k)
 		}

@@ -110,7 +110,7 @@ func TestProgramOnATerminal(t *testing.T) {
 	if _, err := keys.Write([]byte("2")); err != nil {
 		t.Fatal(err)
 	}
-	got := shown("p99 over the run (ms")
+	got := shown("p99 ms (")
 	m := fresh(t, style.Make(style.Braille, true), s, w, h)
 	m.now = now
 	feed(m, key("2"))

@@ -1,6 +1,6 @@
 // Package tui is the terminal UI of weir: one screenful over load, lag, jobs and messages.
 //
-// Start it with [Run] on a [control.Client]; where [Suitable] says no, use package plain. It knows nothing but the control API:
+// Start it with [Run] on a [control.Source]; where [Suitable] says no, use package plain. It knows nothing but the control API:
 // closing it stops nothing, and it attaches to whatever process serves the socket.
 //
 // # Promises
@@ -45,13 +45,6 @@ const detached = "detached; the run goes on: `pipeline tui` attaches again"
 // ErrNoTerminal means that there is nothing to draw on; plain lines are the way then.
 var ErrNoTerminal = errors.New("no terminal")
 
-// A source is what the UI needs of a control.Client.
-type source interface {
-	Stream(ctx context.Context) <-chan control.Update
-	Do(ctx context.Context, verb string, args, result any) error
-	Refresh()
-}
-
 // Suitable says why a terminal UI cannot be shown here; nil if it can.
 func Suitable(in io.Reader, out io.Writer, getenv func(string) string) error {
 	if getenv == nil {
@@ -72,20 +65,20 @@ func Suitable(in io.Reader, out io.Writer, getenv func(string) string) error {
 }
 
 // Run shows the UI until the user leaves or ctx ends. It fails with ErrNoTerminal if in and out are not a terminal.
-func Run(ctx context.Context, client *control.Client, in io.Reader, out io.Writer, opt Options) error {
+func Run(ctx context.Context, from control.Source, in io.Reader, out io.Writer, opt Options) error {
 	if opt.Getenv == nil {
 		opt.Getenv = os.Getenv
 	}
 	if err := Suitable(in, out, opt.Getenv); err != nil {
 		return fmt.Errorf("tui: %w", err)
 	}
-	return run(ctx, client, in, out, opt)
+	return run(ctx, from, in, out, opt)
 }
 
 // updatesPerSecond bounds what reaches the model.
 const updatesPerSecond = 15
 
-func run(ctx context.Context, from source, in io.Reader, out io.Writer, opt Options, more ...tea.ProgramOption) error {
+func run(ctx context.Context, from control.Source, in io.Reader, out io.Writer, opt Options, more ...tea.ProgramOption) error {
 	m := newModel(ctx, from, style.New(opt.Getenv), opt)
 	p := tea.NewProgram(m, append([]tea.ProgramOption{
 		tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out),

@@ -7,6 +7,7 @@ import (
 
 	"weir/tui/canvas"
 	"weir/tui/figure"
+	"weir/tui/screen"
 	"weir/tui/style"
 )
 
@@ -25,29 +26,80 @@ func (m *model) draw() string {
 		body = c.Sub(0, min(1, last), m.w, last-1)
 	}
 	switch {
-	case m.help:
-		m.drawHelp(body)
 	case m.snapshot() == nil:
 		m.drawNothing(body)
 	case small:
-		m.safely(body, func() { m.drawBriefs(body.Stale(m.dead())) })
+		m.safely(body, func() { m.drawBriefs(body.Stale(m.stale())) })
 	default:
 		st := m.state()
-		status := c.Sub(1, 1, m.w-2, 1).Stale(m.dead())
+		status := c.Sub(1, 1, m.w-2, 1).Stale(m.stale())
+		if view := m.view(); view != "" {
+			status.Right(m.w-2, 0, style.Warn, view)
+			status = status.Sub(0, 0, m.w-2-canvas.Width(view)-2, 1)
+		}
 		m.safely(status, func() { m.screens[m.active].Status(status.At(0, 0), st) })
 		w, h := body.Size()
 		panels := m.screens[m.active].Panels(st)
 		placed := m.placed(w, h)
 		focus := m.focused(placed)
 		for _, p := range placed {
-			at := body.Sub(p.X, p.Y, p.W, p.H).Stale(m.dead())
+			at := body.Sub(p.X, p.Y, p.W, p.H).Stale(m.stale())
 			m.safely(at, func() { panels[p.Panel].Draw(at, st, p.Panel == focus && len(placed) > 1) })
 		}
 	}
-	if last > 0 {
+	if d := m.top(); d != nil {
+		m.drawDialog(body, d)
+	}
+	if last > 0 && !m.longToast(c, last) {
 		m.keyLine(c.Sub(0, last, m.w, 1))
 	}
 	return c.String()
+}
+
+// longToast writes a message that one line cannot hold over the last lines: an error without its end says nothing.
+func (m *model) longToast(c *canvas.Canvas, last int) bool {
+	if m.toast == "" || !m.now.Before(m.until) || m.confirm != nil || m.prompt != nil || canvas.Width(m.toast) <= m.w-4 {
+		return false
+	}
+	role, sign := style.Strong, ""
+	if m.bad {
+		role, sign = style.Warn, m.theme.Warn
+	}
+	lines := c.Wrap(m.toast, m.w-4, min(last, 4))
+	if len(lines) < 2 {
+		return false
+	}
+	strip := c.Sub(0, last-len(lines)+1, m.w, len(lines))
+	strip.Clear()
+	strip.Text(1, 0, role, sign)
+	for y, line := range lines {
+		strip.Text(3, y, role, line)
+	}
+	return true
+}
+
+// typesInto reports that a value is being typed on the screen.
+func (m *model) typesInto() bool {
+	t, ok := m.screens[m.active].(screen.Typer)
+	return ok && t.Typing()
+}
+
+// stale says that what the active screen shows is no longer true. A screen that shows files needs no server for that.
+func (m *model) stale() bool {
+	l, ok := m.screens[m.active].(screen.Lasting)
+	return m.dead() && !(ok && l.Lasting())
+}
+
+// view says what is left out of the picture: by a filter, or by a time window.
+func (m *model) view() string {
+	var parts []string
+	if f := m.filters[m.active]; f != "" {
+		parts = append(parts, "filter: "+m.canvas.Fit(f, 20))
+	}
+	if w := windows[m.window]; w > 0 {
+		parts = append(parts, "last "+figure.Roughly(w.Seconds()))
+	}
+	return strings.Join(parts, "  ")
 }
 
 // safely keeps a screen that cannot draw something from taking the terminal with it.
@@ -63,26 +115,62 @@ func (m *model) safely(c *canvas.Canvas, draw func()) {
 // title line: the screens, and at the right the time and the age of the data.
 func (m *model) title(c *canvas.Canvas) {
 	words, role := m.age()
-	clock := m.now.Format("15:04:05") + "  "
 	if m.w < 60 {
-		clock = ""
+		c.Sub(0, 0, max(m.w-canvas.Width(words)-2, 0), 1).At(1, 0).Put(style.Strong, "weir ").Fit(style.Chosen, fmt.Sprintf("%d %s", m.active+1, m.screens[m.active].Name()), 0)
+		c.Right(m.w-1, 0, role, words)
+		return
 	}
-	right := canvas.Width(clock) + canvas.Width(words) + 1
-	p := c.Sub(0, 0, max(m.w-right-1, 0), 1).At(1, 0).Put(style.Strong, "weir ")
-	if m.w < 60 {
-		p.Fit(style.Chosen, fmt.Sprintf("%d %s", m.active+1, m.screens[m.active].Name()), 0)
-	} else {
-		for i, s := range m.screens {
-			name := fmt.Sprintf("%d %s", i+1, s.Name())
-			if i == m.active {
-				p.Put(style.Chosen, "["+name+"]").Put(style.Plain, " ")
-			} else {
-				p.Put(style.Plain, " "+name+"  ")
-			}
+	form, clock := m.titleForm(m.w-7-canvas.Width(words), m.now.Format("15:04:05")+"  ")
+	p := c.Sub(0, 0, max(m.w-canvas.Width(clock)-canvas.Width(words)-2, 0), 1).At(1, 0).Put(style.Strong, "weir ")
+	for i := range m.screens {
+		if text := m.name(i, form); i == m.active {
+			p.Put(style.Chosen, text)
+		} else {
+			p.Put(style.Plain, text)
+		}
+		if form == 0 {
+			p.Put(style.Plain, " ")
 		}
 	}
 	c.Right(m.w-1-canvas.Width(words), 0, style.Dim, clock)
 	c.Right(m.w-1, 0, role, words)
+}
+
+// titleForm is how much of the title has room: the blanks between the names go first, then the clock, then the names of the screens
+// that are not seen.
+func (m *model) titleForm(room int, clock string) (int, string) {
+	for _, f := range []struct {
+		form  int
+		clock string
+	}{{0, clock}, {1, clock}, {1, ""}, {2, clock}} {
+		if m.namesWidth(f.form)+canvas.Width(f.clock) <= room {
+			return f.form, f.clock
+		}
+	}
+	return 2, ""
+}
+
+// name of a screen in the title line: in full, or its number alone.
+func (m *model) name(i, form int) string {
+	text := fmt.Sprintf("%d %s", i+1, m.screens[i].Name())
+	if i == m.active {
+		return "[" + text + "]"
+	}
+	if form == 2 {
+		text = text[:1]
+	}
+	return " " + text + " "
+}
+
+func (m *model) namesWidth(form int) int {
+	n := 0
+	for i := range m.screens {
+		n += canvas.Width(m.name(i, form))
+		if form == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // age of what is shown, in the words of the title line.
@@ -171,8 +259,14 @@ func (m *model) drawNothing(c *canvas.Canvas) {
 func (m *model) keyLine(c *canvas.Canvas) {
 	p := c.At(1, 0)
 	switch {
+	case m.prompt != nil:
+		m.drawPrompt(p, c)
+		return
 	case m.confirm != nil:
-		p.Put(style.Bad, " y/n ").Put(style.Plain, " ").Fit(style.Strong, m.confirm.Confirm+"  y yes, any other key no", 0)
+		p.Put(style.Bad, " y/n ").Put(style.Plain, " ").Fit(style.Strong, m.confirm.Confirm, 0)
+		if keys := "  y yes, any other key no"; p.Room() >= len(keys) {
+			p.Put(style.Strong, keys)
+		}
 		return
 	case m.toast != "" && m.now.Before(m.until):
 		role := style.Strong
@@ -182,11 +276,17 @@ func (m *model) keyLine(c *canvas.Canvas) {
 		}
 		p.Fit(role, m.toast, 0)
 		return
-	case m.help:
-		p.Put(style.Plain, "any key closes this")
+	case m.top() != nil:
+		p.Fit(style.Plain, m.label(m.top().Hint()), 0)
+		return
+	case m.filtering:
+		m.filterLine(p, c)
+		return
+	case m.typesInto():
+		p.Fit(style.Plain, m.label("⏎ take it  esc leave it as it was"), 0)
 		return
 	case m.finished() && m.opt.QuitWhenDone:
-		p.Put(style.Chosen, " finished ").Fit(style.Plain, "  "+m.label("⏎")+" or q leaves   1-3 look around   ? help", 0)
+		p.Put(style.Chosen, " finished ").Fit(style.Plain, fmt.Sprintf("  %s or q leaves   1-%d look around   ? help", m.label("⏎"), len(m.screens)), 0)
 		return
 	}
 	const always = 2 // help and detach are always there
@@ -222,7 +322,7 @@ func (m *model) keyLine(c *canvas.Canvas) {
 
 // hint writes a key and its word.
 func (m *model) hint(p *canvas.Pen, text string) {
-	i := strings.LastIndexByte(text, ' ')
+	i := max(strings.LastIndexByte(text, ' '), 0)
 	p.Put(style.Accent, text[:i]).Put(style.Plain, text[i:]+"  ")
 }
 
@@ -232,19 +332,4 @@ func (m *model) label(s string) string {
 		return s
 	}
 	return strings.NewReplacer("↑", "up", "↓", "down", "⏎", "enter", "␣", "space", "⇧", "shift+").Replace(s)
-}
-
-// drawHelp is the key table.
-func (m *model) drawHelp(c *canvas.Canvas) {
-	in := c.Box("Keys on "+m.screens[m.active].Name(), true)
-	_, h := in.Size()
-	keys := m.offered()
-	m.scroll = min(m.scroll, max(len(keys)-h, 0))
-	for y := 0; y < h && m.scroll+y < len(keys); y++ {
-		k := keys[m.scroll+y]
-		in.At(0, y).Put(style.Accent, m.label(k.Label)).To(12).Put(style.Plain, " ").Fit(style.Plain, k.Help, 0)
-	}
-	if m.scroll+h < len(keys) {
-		in.Right(in.Width(), h-1, style.Dim, " "+m.theme.More+" more ")
-	}
 }

@@ -36,19 +36,11 @@ type bench struct {
 	topics    bool          // each run has a topic of its own
 	window    time.Duration // of a duet
 	place     string        // of a duet: machine, broker and profile
+	shown     *comparing    // nil: on no screen
 }
 
 func (b *bench) read() (*load.Profile, error) {
-	p, err := readProfile(b.project, b.profile)
-	if err == nil {
-		err = b.overrides.apply(p)
-	}
-	if err == nil {
-		if err = p.Check(); err != nil {
-			err = cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
-		}
-	}
-	return p, err
+	return b.overrides.read(b.project, b.profile)
 }
 
 // benchRun is all that a run has left; it lies in its home as run.json.
@@ -133,6 +125,9 @@ func (r *benchRun) save(home string) error {
 
 // measure sends the load and waits for the rows.
 func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, p *load.Profile, table string, out *benchRun) (*results.Result, error) {
+	if err := pr.Use(p.Cluster); err != nil {
+		return nil, err
+	}
 	brokers, reg, err := connectWhenReady(ctx, pr, sys)
 	if err != nil {
 		return nil, err
@@ -140,25 +135,27 @@ func (b *bench) measure(ctx context.Context, pr *project.Project, sys *system, p
 	if b.topics {
 		defer dropTopic(ctx, b.app, brokers, p.Topic.Name)
 	}
-	res, err := b.send(ctx, pr, brokers, reg, p)
+	res, err := b.send(ctx, pr, brokers, reg, p, func() int { return sys.cmd.Process.Pid })
 	if err != nil {
 		return nil, err
 	}
 	out.Load = res.Summary
+	b.shown.step("proof")
 	out.Proof, err = b.prove(ctx, pr, pr, res, verifyOptions{table: table, windows: counted(p, res)})
 	return res, err
 }
 
-// send waits until the pipelines are settled and makes the load.
-func (b *bench) send(ctx context.Context, pr *project.Project, brokers kafka.Config, reg *registry.Client, p *load.Profile) (*results.Result, error) {
+// send waits until the pipelines are settled and makes the load. pipeline is the process whose memory a threshold means; nil: none.
+func (b *bench) send(ctx context.Context, pr *project.Project, brokers kafka.Config, reg *registry.Client, p *load.Profile, pipeline func() int) (*results.Result, error) {
 	select {
 	case <-time.After(b.settle):
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	b.shown.step("load")
 	k := newKeeper(ctx, pr, brokers, p, b.overrides, "")
 	_, err := load.Run(ctx, load.Options{
-		Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
+		Pipeline: pipeline, Progress: b.shown.run, Keep: k.keep, Profile: p, Home: pr.Home, Log: b.app.Log, Register: reg.Register, Lookup: reg.Subject,
 		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 	})
 	if err == nil && ctx.Err() != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/internal/control"
 	"weir/internal/project"
 	"weir/internal/regress"
 )
@@ -137,12 +138,18 @@ func (o *calibrateOptions) pairwise(ctx context.Context, app *cli.App, b *bench)
 	if err != nil {
 		return nil, err
 	}
-	plan := regress.Plan{Metrics: metrics, Pairs: o.pairs, Confirm: regress.Never, Make: b.make, Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) }}
+	b.shown = showComparison(ctx, app, b.project, control.Calibrate, filepath.Base(b.dir), p.Name, metrics, o.pairs)
+	defer b.shown.close()
+	plan := regress.Plan{Metrics: metrics, Pairs: o.pairs, Confirm: regress.Never, Make: b.shown.making(b.make), Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) }}
 	c, err := plan.Do(ctx)
 	if err == nil {
-		err = unusable(c)
+		if err = unusable(c); err != nil {
+			b.shown.ended(c)
+			return nil, err
+		}
 	}
 	if err != nil {
+		b.shown.failed(ctx, err)
 		return nil, err
 	}
 	cal := &calibration{Profile: p.Name, Runs: c.Runs}
@@ -159,6 +166,7 @@ func (o *calibrateOptions) pairwise(ctx context.Context, app *cli.App, b *bench)
 			cal.Refused = append(cal.Refused, err.Error())
 		}
 	}
+	b.shown.calibrated(cal.Noise)
 	return cal, nil
 }
 

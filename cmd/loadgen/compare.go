@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/internal/control"
 	"weir/internal/project"
 	"weir/internal/regress"
 	"weir/internal/results"
@@ -34,6 +36,7 @@ type compareOptions struct {
 	fromStore, strict, prove, duet, topics                bool
 	store, accepted                                       string
 	last                                                  int
+	shown                                                 *comparing // nil: no runs are made
 }
 
 func newCompare(app *cli.App) *cobra.Command {
@@ -69,8 +72,8 @@ inconclusive, 7 no baseline, 130 interrupted (the runs so far are kept for --fro
 	o.overrides.flags(f)
 	o.outputs.flags(f)
 	o.judging.flags(f)
-	f.StringVar(&o.baseline, "baseline", "", "shell command of the build to compare with")
-	f.StringVar(&o.candidate, "candidate", "", "shell command of the build under test")
+	f.StringVar(&o.baseline, "baseline", "", "shell command of the build to compare with (default: compare.baseline of weir.yaml)")
+	f.StringVar(&o.candidate, "candidate", "", "shell command of the build under test (default: compare.candidate of weir.yaml)")
 	f.IntVar(&o.pairs, "pairs", 0, "pairs of runs, at most 12 (default: 6, or as many as the number of metrics that decide needs)")
 	f.DurationVar(&o.settle, "settle", 2*time.Second, "between the start of a pipeline and the load, for jobs that start at the latest record")
 	f.BoolVar(&o.topics, "fresh-topics", false, "make a topic for each run, named in WEIR_TOPIC (a job takes it with topic: ${env:WEIR_TOPIC}), and delete it afterwards")
@@ -113,8 +116,9 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	case o.from != "":
 		return o.judge(app, pr)
 	}
+	o.baseline, o.candidate = cmp.Or(o.baseline, pr.Weir.Compare.Baseline), cmp.Or(o.candidate, pr.Weir.Compare.Candidate)
 	if len(args) == 0 || o.baseline == "" || o.candidate == "" {
-		return cli.Usage(fmt.Errorf("expected a profile, --baseline and --candidate, or --from"), "`loadgen compare --help` has examples")
+		return cli.Usage(fmt.Errorf("expected a profile, --baseline and --candidate, or --from"), "`loadgen compare --help` has examples; weir.yaml can hold the commands: compare: {baseline: …, candidate: …}")
 	}
 	b := &bench{app: app, project: pr, profile: args[0], overrides: o.overrides, settle: o.settle, topics: o.topics, window: o.window,
 		commands: map[string]string{regress.Baseline: o.baseline, regress.Candidate: o.candidate}}
@@ -143,13 +147,17 @@ func (o *compareOptions) run(ctx context.Context, app *cli.App, args []string) e
 	if err != nil {
 		return err
 	}
+	o.shown = showComparison(ctx, app, pr, control.Compare, filepath.Base(b.dir), p.Name, metrics, o.pairs)
+	defer o.shown.close()
+	b.shown = o.shown
 	plan := regress.Plan{
-		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Scatter: noise.scatter(metrics), Make: b.make,
+		Metrics: metrics, Pairs: o.pairs, Confirm: regress.Confirm(o.confirm), Scatter: noise.scatter(metrics), Make: o.shown.making(b.make),
 		Say: func(r regress.Run) { fmt.Fprintln(app.Stderr, runLine(r, metrics)) },
 	}
 	c, err := plan.Do(ctx)
 	c.Profile = p.Name
 	if err != nil {
+		o.shown.failed(ctx, err)
 		return kept(b.dir, c, err)
 	}
 	return o.tell(app, pr, b.dir, c)
@@ -249,6 +257,7 @@ func (o *compareOptions) tell(app *cli.App, pr *project.Project, dir string, c r
 	for _, e := range accepted.Excuse(&c, time.Now()) {
 		app.Log.Warn("no longer accepted", "what", e)
 	}
+	o.shown.ended(c)
 	if err := saveComparison(dir, c); err != nil {
 		return err
 	}

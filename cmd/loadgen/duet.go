@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"weir/internal/cli"
+	"weir/internal/control"
 	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/project"
@@ -33,6 +35,9 @@ func (o *compareOptions) together(ctx context.Context, app *cli.App, pr *project
 	if err != nil {
 		return err
 	}
+	o.shown = showComparison(ctx, app, pr, control.Compare, filepath.Base(b.dir), p.Name, metrics, 1)
+	defer o.shown.close()
+	b.shown = o.shown
 	plan := regress.DuetPlan{
 		Metrics: metrics, Confirm: regress.Confirm(o.confirm), Make: b.both,
 		Advisory: func() string { return noise.advisory(metrics, b.window.Seconds(), b.place) },
@@ -41,6 +46,7 @@ func (o *compareOptions) together(ctx context.Context, app *cli.App, pr *project
 	c, err := plan.Do(ctx)
 	c.Profile, c.Window, c.Place = p.Name, b.window.Seconds(), b.place
 	if err != nil {
+		o.shown.failed(ctx, err)
 		return kept(b.dir, c, err)
 	}
 	return o.tell(app, pr, b.dir, c)
@@ -152,7 +158,10 @@ func (b *bench) both(ctx context.Context, round int) (base, cand regress.Run, er
 func (b *bench) duet(ctx context.Context, homes []*project.Project, systems []*system, p *load.Profile, table string, runs []benchRun) (*results.Result, verify.Windows, error) {
 	var brokers kafka.Config
 	var reg *registry.Client
-	var err error
+	err := homes[0].Use(p.Cluster)
+	if err != nil {
+		return nil, verify.Windows{}, err
+	}
 	for i, s := range systems {
 		if brokers, reg, err = connectWhenReady(ctx, homes[0], s); err != nil {
 			return nil, verify.Windows{}, fmt.Errorf("%s: %w", runs[i].Build, err)
@@ -161,7 +170,7 @@ func (b *bench) duet(ctx context.Context, homes []*project.Project, systems []*s
 	if b.topics {
 		defer dropTopic(ctx, b.app, brokers, p.Topic.Name)
 	}
-	res, err := b.send(ctx, homes[0], brokers, reg, p)
+	res, err := b.send(ctx, homes[0], brokers, reg, p, nil)
 	if err != nil {
 		return nil, verify.Windows{}, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,18 +15,24 @@ import (
 // calibration has proven that both sides are treated alike.
 func TestADuetOfTwoBuilds(t *testing.T) {
 	t.Parallel()
-	home, dir, noise := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "duet.json")
+	home := t.TempDir()
 	profile := ab(t, "200ms", "400/s", "1800ms")
 	fast, slow := fakePipeline("bank.ab", 30*time.Millisecond), fakePipeline("bank.ab", 30*time.Millisecond, "WEIR_TEST_HOLD=1s")
-	duetRun := func(args ...string) (int, string, string) {
-		return whenQuiet(t, append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "1s", "--home", home, "--json", "--log-level", "warn")...)
+	flags := func(args ...string) []string {
+		return append(args, "--window", "120ms", "--gate", "fresh_p50", "--floor", "fresh_p50=100%", "--settle", "1s", "--home", home, "--json", "--log-level", "warn")
 	}
 
-	code, out, errs := duetRun("compare", profile, "--duet", "--baseline", fast, "--candidate", slow, "--out", dir, "--html", filepath.Join(dir, "report.html"))
+	code, dir, out, errs := eventually(t, func(dir string) []string {
+		return flags("compare", profile, "--duet", "--baseline", fast, "--candidate", slow, "--out", dir, "--html", filepath.Join(filepath.Dir(dir), "report.html"))
+	}, func(_ int, dir string) bool {
+		c, err := readComparison(dir)
+		return err == nil && c.Verdict == regress.Regressed
+	})
 	c, err := readComparison(dir)
 	if err != nil || code != 0 || c.Verdict != regress.Regressed || !strings.Contains(c.Advisory, "nothing proves that this machine treats both sides alike") || !strings.Contains(errs, "only warns") {
 		t.Fatalf("without a calibration: exit code %d, %s: %s (%v)\n%s\n%s", code, c.Verdict, c.Advisory, err, out, errs)
 	}
+	c.Runs = valid(c.Runs)
 	if len(c.Runs) != 2 || len(c.Runs[0].Windows["fresh_p50"]) < regress.LeastWindows || c.Window != 0.12 {
 		t.Fatalf("%d runs, windows %v of %v s", len(c.Runs), c.Runs[0].Windows, c.Window)
 	}
@@ -40,12 +47,15 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 		}
 	}
 
-	code, out, errs = duetRun("calibrate", profile, "--duet", "--system", fast, "--out", noise)
+	code, noise, out, errs := eventually(t, func(dir string) []string {
+		return flags("calibrate", profile, "--duet", "--system", fast, "--out", dir)
+	},
+		func(code int, _ string) bool { return code == 0 })
 	var cal calibration
-	if err := json.Unmarshal([]byte(out), &cal); err != nil || code != 0 || cal.Duet == nil || !cal.Duet.Symmetric || len(cal.Runs) != 2 {
+	if err := json.Unmarshal([]byte(out), &cal); err != nil || code != 0 || cal.Duet == nil || !cal.Duet.Symmetric || len(valid(cal.Runs)) != 2 {
 		t.Fatalf("calibrate: exit code %d, %v\n%s\n%s", code, err, out, errs)
 	}
-	code, out, errs = duetRun("compare", "--from", dir, "--noise", noise)
+	code, out, errs = loadgen(t.Context(), flags("compare", "--from", dir, "--noise", noise)...)
 	if code != exitRegression || strings.Contains(out, `"advisory"`) {
 		t.Errorf("with a calibration: exit code %d\n%s\n%s", code, out, errs)
 	}
@@ -57,6 +67,11 @@ func TestADuetOfTwoBuilds(t *testing.T) {
 	if why := cal.advisory(metrics, c.Window, c.Place); !strings.Contains(why, "of another machine, broker or profile") {
 		t.Errorf("a calibration of another machine: %q", why)
 	}
+}
+
+// valid are the runs that count; one that a busy machine has spoilt is made again.
+func valid(runs []regress.Run) []regress.Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r regress.Run) bool { return r.Invalid != "" })
 }
 
 // A duet in which one build loses a row says nothing of its speed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"weir/internal/cli"
 	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/project"
@@ -41,6 +42,20 @@ func (k *keeper) keep(rec *load.Record) {
 	}
 }
 
+// tell writes the reports and prints the result; its error carries the verdict's exit code.
+func (k *keeper) tell(app *cli.App, o *outputs, sum load.Summary) error {
+	if k.err == nil {
+		k.err = o.write(app, results.OfRun(k.result))
+	}
+	if err := app.Result(sum, summaryText(sum)); err != nil {
+		return err
+	}
+	if err := verdictError(sum); err != nil || k.err == nil {
+		return err
+	}
+	return k.err
+}
+
 // given are the flags that were used, as they were written.
 func (o *overrides) given() []string {
 	var all []string
@@ -48,6 +63,9 @@ func (o *overrides) given() []string {
 		if f[1] != "" {
 			all = append(all, "--"+f[0]+" "+f[1])
 		}
+	}
+	for _, x := range o.sets {
+		all = append(all, "--set "+x)
 	}
 	if o.duration > 0 {
 		all = append(all, fmt.Sprintf("--duration %v", o.duration))

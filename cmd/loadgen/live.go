@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/desk"
+	"weir/internal/kafka"
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/show"
@@ -23,23 +26,41 @@ import (
 )
 
 // steerable serves a run's own control API, so that it can be watched and changed while it runs.
-func steerable(ctx context.Context, app *cli.App, pr *project.Project, run string) (live *load.Live, tell func(load.Progress), end func()) {
-	live, hub := load.NewLive(), control.NewHub("loadgen", pr.Home)
-	path := show.LoadSocket(pr.Home, run)
-	srv, err := start(ctx, path, hub, show.Steering(live))
+func steerable(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, run string) (live *load.Live, tell func(load.Progress), end func()) {
+	live, tell, end, err := owned(ctx, app, pr, brokers, run)
 	if err != nil {
-		app.Log.Warn("the run cannot be changed by hand", "run", run, "error", err)
-		return live, func(load.Progress) {}, func() {}
+		app.Log.Warn("the run cannot be watched or changed by hand", "run", run, "error", err)
+		return load.NewLive(), func(load.Progress) {}, func() {}
 	}
-	tell = func(p load.Progress) {
-		l := show.Load(p)
+	return live, tell, end
+}
+
+// owned is steerable where the run must be this process's alone.
+func owned(ctx context.Context, app *cli.App, pr *project.Project, brokers kafka.Config, run string) (live *load.Live, tell func(load.Progress), end func(), err error) {
+	live = load.NewLive()
+	hub, end, err := serveOwn(ctx, app, pr, run, show.Steering(live))
+	return live, func(p load.Progress) {
+		l := shownLoad(p, brokers.Brokers.String())
 		hub.Update(func(s *control.Snapshot) { s.Load = l })
+	}, end, err
+}
+
+// serveOwn serves a control API of this process, for `loadgen attach`.
+func serveOwn(ctx context.Context, app *cli.App, pr *project.Project, id string, verbs map[string]control.Verb) (hub *control.Hub, end func(), err error) {
+	hub = control.NewHub("loadgen", pr.Home)
+	path := show.LoadSocket(pr.Home, id)
+	all := show.Export(hub, pr.Home)
+	maps.Copy(all, verbs)
+	srv, err := start(ctx, path, hub, all)
+	if err != nil {
+		return hub, func() {}, err
 	}
-	return live, tell, func() {
+	return hub, func() {
+		hub.Update(func(s *control.Snapshot) { s.Done = true }) // whoever watches knows that nothing more comes
 		if err := errors.Join(srv.Close(), os.Remove(path+".lock")); err != nil {
 			app.Log.Warn("control API", "error", err)
 		}
-	}
+	}, nil
 }
 
 func start(ctx context.Context, path string, hub *control.Hub, verbs map[string]control.Verb) (*control.Server, error) {
@@ -77,8 +98,8 @@ func running(ctx context.Context, pr *project.Project, run string) (*control.Cli
 func newAttach(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use: "attach [RUN]", Short: "Watch a run that goes on, and change it with keys; leaving stops nothing", Args: cobra.MaximumNArgs(1),
-		Long: `attach shows the screens of a load run that goes on in this home, the newest one if none is named. Leaving stops nothing.
-Where there is no terminal it prints plain lines.
+		Long: `attach shows the screens of a load run, a search or a comparison that goes on in this home, the newest one if none is named.
+Leaving stops nothing. Where there is no terminal it prints plain lines.
 
     loadgen attach
     loadgen attach 01JD5K7Q8R0000000000000000`,
@@ -92,16 +113,22 @@ Where there is no terminal it prints plain lines.
 				return err
 			}
 			defer client.Close()
-			if app.Interactive() {
-				return tui.Run(c.Context(), client, app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+			if !app.Interactive() {
+				return plain.Follow(c.Context(), client, app.Stdout, time.Second)
 			}
-			return plain.Follow(c.Context(), client, app.Stdout, time.Second)
+			d := desk.New(pr)
+			own, end, err := show.Own(c.Context(), "loadgen", pr.Home, d.Verbs(), d.Watch)
+			if err != nil {
+				return fmt.Errorf("control API: %w", err)
+			}
+			err = tui.Run(c.Context(), control.Either(client, own), app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+			return errors.Join(err, end())
 		},
 	}
 }
 
 // orders are the words of `loadgen tell`.
-var orders = []string{"pause", "resume", "faster", "slower", "rate", "next", "mark", "stop"}
+var orders = []string{"pause", "resume", "faster", "slower", "rate", "next", "mark", "stop", "abort"}
 
 func newTell(app *cli.App) *cobra.Command {
 	run := ""
@@ -117,7 +144,8 @@ A mark changes nothing. The second stop gives up what is on its way, too.
     loadgen tell rate profile          the profile's own again
     loadgen tell next                  the next stage, at once
     loadgen tell mark "broker 2 restarted"
-    loadgen tell stop                  what was sent is waited for and judged`,
+    loadgen tell stop                  what was sent is waited for and judged
+    loadgen tell abort                 what is on its way is given up`,
 		RunE: func(c *cobra.Command, args []string) error {
 			pr, err := project.Open(".", app.Home)
 			if err != nil {

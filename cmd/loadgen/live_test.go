@@ -81,7 +81,7 @@ func TestARunIsChangedByHand(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"quicker"}, `tell: expected pause, resume, faster, slower, rate, next, mark, stop, got "quicker"`},
+		{[]string{"quicker"}, `tell: expected pause, resume, faster, slower, rate, next, mark, stop, abort, got "quicker"`},
 		{[]string{"mark"}, "tell mark: expected a text"},
 		{[]string{"rate"}, "tell rate: expected a rate such as 30k/s, or profile"},
 		{[]string{"slower", "100%"}, `tell slower: expected a share such as 5%, got "100%"`},
@@ -90,6 +90,40 @@ func TestARunIsChangedByHand(t *testing.T) {
 		if got := tell(2, x.args...); !strings.Contains(got, x.want) {
 			t.Errorf("got %s, want %s", got, x.want)
 		}
+	}
+}
+
+// An abort waits for nothing, and keeps what is known.
+func TestARunIsAborted(t *testing.T) {
+	home, _ := installation(t)
+	type ended struct {
+		code      int
+		out, errs string
+	}
+	done := make(chan ended, 1)
+	go func() {
+		code, out, errs := loadgen(t.Context(), "run", "ci", "--home", home, "--rate", "2k/s", "--duration", "1m", "--json")
+		done <- ended{code, out, errs}
+	}()
+	for code := 1; code != 0; { // until the run takes orders
+		select {
+		case e := <-done:
+			t.Fatalf("the run ended with %d\n%s", e.code, e.errs)
+		default:
+		}
+		code, _, _ = loadgen(t.Context(), "tell", "mark", "first", "--home", home)
+	}
+	if code, _, errs := loadgen(t.Context(), "tell", "abort", "--home", home); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	e := <-done
+	var sum load.Summary
+	lines := strings.Split(strings.TrimSpace(e.out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sum.Changes); e.code != 130 || !sum.Interactive || n != 2 || sum.Changes[1].What != "aborted by hand" || sum.Sent != sum.Acked+sum.Errors {
+		t.Errorf("exit code %d, %+v", e.code, sum)
 	}
 }
 

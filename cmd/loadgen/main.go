@@ -22,9 +22,12 @@ const page = `Put a load on a Kafka topic and prove from the destination table w
 
   loadgen run demo                 run a profile that comes with loadgen
   loadgen run profiles/mine.yaml   run your own
+  loadgen resume                   go on with a run whose generator was killed
   loadgen verify last              prove lost 0, doubled 0, reordered 0, altered 0
   loadgen report last --html F     plots, and JUnit, Markdown, OpenMetrics … for CI
   loadgen preview demo             what a run would do, with sample records; no server needed
+  loadgen init --subject S         a profile for a schema of yours, to be changed
+  loadgen check demo --connect     is everything there that a run needs?
   loadgen attach                   watch a run that goes on; loadgen tell faster 5% changes it
   loadgen capture orders --out F   keep the rhythm and the sizes of a topic, to play them again
   loadgen compare ci --baseline CMD --candidate CMD      is one build of a pipeline slower than the other?
@@ -37,6 +40,6 @@ Exit codes: 0 pass, 1 failed, 2 wrong usage or profile, 3 a threshold is broken,
 
 func newCommand(app *cli.App) *cobra.Command {
 	root := &cobra.Command{Use: "loadgen", Short: "Put a load on a Kafka topic and prove what became of it", Long: page}
-	root.AddCommand(newRun(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app), newSearch(app), newMerge(app), newKubernetes(app), newHistory(app), newAccept(app), newBaseline(app))
+	root.AddCommand(newRun(app), newResume(app), newVerify(app), newCheck(app), newPreview(app), newProfiles(app), newInit(app), newCompare(app), newCalibrate(app), newReport(app), newAttach(app), newTell(app), newCapture(app), newSearch(app), newMerge(app), newKubernetes(app), newHistory(app), newAccept(app), newBaseline(app))
 	return root
 }

@@ -112,10 +112,14 @@ func TestRunThenVerify(t *testing.T) {
 		t.Errorf("exit code %d, proof %v\n%s", code, proof, errs)
 	}
 
+	lost := rows[100]
 	write(t, pr, "bank.tampered", append(rows[:100], rows[101:]...))
 	code, out, errs = loadgen(t.Context(), "verify", "last", "--table", "bank.tampered", "--home", home, "--json", "--wait", "0s")
 	if proof = result(t, out); code != exitIntegrity || proof["lost"] != 1.0 || !strings.Contains(errs, "the proof fails: lost 1") {
 		t.Errorf("one row gone: exit code %d, proof %v\n%s", code, proof, errs)
+	}
+	if e, ok := proof["evidence"].([]any)[0].(map[string]any); !ok || e["topic"] != lost.Topic || e["partition"] != float64(lost.Partition) || e["offset"] != float64(lost.Offset) || !strings.Contains(e["detail"].(string), "still in the topic") {
+		t.Errorf("it is named %v, but stands at %s[%d]@%d", e, lost.Topic, lost.Partition, lost.Offset)
 	}
 }
 
@@ -187,7 +191,8 @@ func TestWhatPeopleRead(t *testing.T) {
 		"summary": summaryText(load.Summary{
 			Run: "01K8ZJ9V4T8QH0M6W2X3Y5A7BC", Profile: "demo", Topic: "bank.transactions", Sent: 1_000_000, Warmup: 18, Rate: 58_123.4, Target: 60_000, MBs: 15.1,
 			Seconds: 17.2, P50: 3.21, P99: 12.6, Max: 140, Response: load.Quantiles{P999: 31}, LatencyOf: "response", Size: load.Quantiles{P50: 261, P99: 298, Max: 308},
-			Service: load.Quantiles{P50: 3.1, P99: 12.5, Max: 139}, LingerMS: 5, Lag: load.Quantiles{P99: 0.31}, CPU: 2.1, Verdict: load.VerdictInvalid, Reason: "only 96.9 % of the target rate was reached",
+			Service: load.Quantiles{P50: 3.1, P99: 12.5, Max: 139}, LingerMS: 5, Lag: load.Quantiles{P99: 0.31}, CPU: 2.1, Generator: load.Health{Cores: 2, CPUShare: 0.06, GCPauses: 31, GCPauseMax: 0.42, Clock: &load.Clock{Offset: 1.9, Error: 0.6}},
+			Read: &load.ReadBack{Messages: 1_000_000, Latency: load.Quantiles{P50: 4.1, P99: 15.5, Max: 152}}, Verdict: load.VerdictInvalid, Reason: "only 96.9 % of the target rate was reached",
 			Thresholds: []load.Check{{Name: "response_ms p99", Max: 10, Got: 12.6}},
 		}),
 		"proof": proofText(verify.Result{

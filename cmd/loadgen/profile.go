@@ -23,6 +23,7 @@ import (
 type overrides struct {
 	topic, rate, size, count string
 	duration                 time.Duration
+	sets                     []string
 }
 
 func (o *overrides) flags(f *pflag.FlagSet) {
@@ -30,7 +31,28 @@ func (o *overrides) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.rate, "rate", "", "constant rate as 20k/s, or max, in place of the profile's curve")
 	f.StringVar(&o.size, "size", "", "constant size of a value in bytes, as 1KiB")
 	f.StringVar(&o.count, "count", "", "number of messages, as 200k, in place of the profile's volume")
-	f.DurationVar(&o.duration, "duration", 0, "length of the schedule, as 30s, in place of the profile's volume")
+	f.DurationVar(&o.duration, "duration", 0, "length of the schedule, as 30s, in place of the profile's volume; the warm-up takes half of it at most")
+	setFlag(f, &o.sets)
+}
+
+// setFlag is that of all verbs that read a profile.
+func setFlag(f *pflag.FlagSet, to *[]string) {
+	f.StringArrayVar(to, "set", nil, "any value of the profile, as rate.stages[1].target=30k/s; may be repeated, empty takes a key away")
+}
+
+// read reads a profile and changes it as the flags want.
+func (o *overrides) read(pr *project.Project, name string) (*load.Profile, error) {
+	p, err := readProfile(pr, name, o.sets...)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.apply(p); err != nil {
+		return nil, err
+	}
+	if err := p.Check(); err != nil {
+		return nil, cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
+	}
+	return p, nil
 }
 
 // apply reads the flags' values as a profile's values are read.
@@ -61,18 +83,22 @@ func (o *overrides) apply(p *load.Profile) error {
 	return nil
 }
 
-// readProfile finds a profile by its file, by its name in the project, or among those that come with loadgen.
-func readProfile(pr *project.Project, name string) (*load.Profile, error) {
+// readProfile finds a profile by its file, by its name in the project, or among those that come with loadgen, with values set by
+// --set. From then on the project's connections are those of the profile's cluster.
+func readProfile(pr *project.Project, name string, sets ...string) (*load.Profile, error) {
 	file, b, err := findProfile(pr, name)
 	if err != nil {
 		return nil, err
 	}
-	p, err := load.Parse(file, b)
+	p, err := load.Parse(file, b, load.Shipped(profiles.Files), load.Setting(sets...))
 	if err != nil {
 		return nil, err
 	}
+	if err := pr.Use(p.Cluster); err != nil {
+		return nil, p.At("cluster", err.Error())
+	}
 	if err := p.Check(); err != nil {
-		return nil, load.Placed(file, b, err)
+		return nil, p.Placed(err)
 	}
 	return p, nil
 }
@@ -89,11 +115,27 @@ func findProfile(pr *project.Project, name string) (file string, b []byte, err e
 	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no profile %s", name)
+			err = fmt.Errorf("there is no profile %s%s", name, meant(pr, name))
 		}
 		return "", nil, cli.Usage(err, "`loadgen profiles` lists the names; a path to a file is good too")
 	}
 	return file, b, nil
+}
+
+// meant is the name that is closest to a misspelt one.
+func meant(pr *project.Project, name string) string {
+	all, err := listProfiles(pr)
+	if err != nil {
+		return ""
+	}
+	names := make([]string, len(all))
+	for i, l := range all {
+		names[i] = l.Name
+	}
+	if near := config.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // listed is a profile that can be named.

@@ -14,7 +14,6 @@ import (
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
-	"weir/internal/results"
 )
 
 // runOptions are the flags of run.
@@ -24,6 +23,7 @@ type runOptions struct {
 	outputs
 	out string
 	shards
+	recreation
 }
 
 func newRun(app *cli.App) *cobra.Command {
@@ -38,6 +38,7 @@ func newRun(app *cli.App) *cobra.Command {
 	o.outputs.flags(c.Flags())
 	c.Flags().StringVar(&o.out, "out", "", "directory for RUN.result.json, beside the one in HOME/load")
 	o.shards.flags(c.Flags())
+	o.recreation.flags(c.Flags())
 	return c
 }
 
@@ -46,27 +47,27 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	p, err := readProfile(pr, name)
+	p, err := o.read(pr, name)
 	if err != nil {
 		return err
 	}
-	if err := o.apply(p); err != nil {
+	if err := o.recreation.allow(p, o.shard != ""); err != nil {
 		return err
-	}
-	if err := p.Check(); err != nil {
-		return cli.Usage(fmt.Errorf("profile %s with these flags: %w", p.Name, err), "")
 	}
 	brokers, reg, err := o.connect(ctx, pr)
 	if err != nil {
 		return err
 	}
-	show, end := watch(ctx, app, pr)
+	if err := preflight(ctx, p, brokers, reg); err != nil {
+		return err
+	}
+	show, end := watch(ctx, app, pr, brokers)
 	defer end()
 	shard, id, err := o.part(p)
 	if err != nil {
 		return err
 	}
-	live, tell, done := steerable(ctx, app, pr, id.String())
+	live, tell, done := steerable(ctx, app, pr, brokers, id.String())
 	defer done()
 	holds, closeTable, err := tableRows(ctx, pr, p)
 	if err != nil {
@@ -75,23 +76,14 @@ func run(ctx context.Context, app *cli.App, o runOptions, name string) error {
 	defer closeTable()
 	k := newKeeper(ctx, pr, brokers, p, o.overrides, o.out)
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: pr.Home, Run: id, Shard: shard, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds,
+		Profile: p, Home: pr.Home, Run: id, Shard: shard, Log: app.Log, Register: reg.Register, Lookup: reg.Subject, Live: live, Holds: holds, Clocks: true, Pipeline: pipelineOf(pr),
 		Connect:  func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(brokers, opts...) },
 		Progress: func(p load.Progress) { show(p); tell(p) }, Keep: k.keep,
 	})
 	if err != nil {
 		return err
 	}
-	if k.err == nil {
-		k.err = o.write(app, results.OfRun(k.result))
-	}
-	if err := app.Result(sum, summaryText(sum)); err != nil {
-		return err
-	}
-	if err := verdictError(sum); err != nil || k.err == nil {
-		return err
-	}
-	return k.err
+	return k.tell(app, &o.outputs, sum)
 }
 
 // tableRows counts the rows of the profile's table, if its volume asks for that.

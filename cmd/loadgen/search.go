@@ -20,6 +20,7 @@ type searchOptions struct {
 	servers
 	slo, from, to, precision, resume string
 	topic, size                      string
+	sets                             []string
 	repeats                          int
 	trial, warmup, settle, drain     time.Duration
 	maxTime                          time.Duration
@@ -66,6 +67,7 @@ lost or doubled, 6 the generator is the limit, or --max-time is used up, 130 int
 	f.StringVar(&o.resume, "resume", "", "id of an interrupted search, or last: goes on where it was")
 	f.StringVar(&o.topic, "topic", "", "topic, in place of the profile's")
 	f.StringVar(&o.size, "size", "", "constant size of a value in bytes, as 1KiB")
+	setFlag(f, &o.sets)
 	o.servers.flags(f)
 	return c
 }
@@ -130,7 +132,7 @@ func (o *searchOptions) begin(pr *project.Project, args []string) (*searching, e
 		return nil, cli.Usage(errors.New("--warmup, --settle, --drain: expected 0s or more"), "")
 	}
 	s := &searching{
-		Profile: args[0], SLO: slo, Bytes: from.Bytes, Topic: o.topic, Size: o.size, Brokers: o.brokers, Registry: o.registry,
+		Profile: args[0], SLO: slo, Bytes: from.Bytes, Topic: o.topic, Size: o.size, Set: o.sets, Brokers: o.brokers, Registry: o.registry,
 		Warmup: o.warmup, Length: o.trial, Settle: o.settle, Drain: o.drain,
 		Config: search.Config{
 			From: from.PerSecond, To: to.PerSecond, Precision: float64(precision), Repeats: o.repeats,
@@ -318,13 +320,17 @@ func searchText(s *searching) string {
 
 // trialLine is a trial in one line.
 func (s *searching) trialLine(i int, t search.Trial) string {
-	told := t.Reason
-	if t.Outcome == search.Kept {
-		var values []string
-		for _, l := range s.SLO.Limits {
-			values = append(values, l.Metric+" "+l.Write(t.Values[l.Metric]))
-		}
-		told = strings.Join(values, ", ")
+	return fmt.Sprintf("trial %2d  %10s  %-8s  %s  (%s)", i+1, s.rate(t.Rate), t.Outcome, s.told(t), t.Phase)
+}
+
+// told is what a trial measured, or what it did not keep.
+func (s *searching) told(t search.Trial) string {
+	if t.Outcome != search.Kept {
+		return t.Reason
 	}
-	return fmt.Sprintf("trial %2d  %10s  %-8s  %s  (%s)", i+1, s.rate(t.Rate), t.Outcome, told, t.Phase)
+	var values []string
+	for _, l := range s.SLO.Limits {
+		values = append(values, l.Metric+" "+l.Write(t.Values[l.Metric]))
+	}
+	return strings.Join(values, ", ")
 }

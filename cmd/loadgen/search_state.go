@@ -35,6 +35,7 @@ type searching struct {
 
 	Topic    string        `json:"topic,omitempty"`
 	Size     string        `json:"size,omitempty"`
+	Set      []string      `json:"set,omitempty"`
 	Brokers  string        `json:"brokers,omitempty"`
 	Registry string        `json:"registry,omitempty"`
 	Warmup   time.Duration `json:"warmup_ns"`
@@ -118,7 +119,7 @@ func readSearch(home, id string) (*searching, error) {
 
 // unchanged makes sure that the profile is still the one of the trials that there are.
 func (s *searching) unchanged(pr *project.Project) error {
-	p, err := readProfile(pr, s.Profile)
+	p, err := readProfile(pr, s.Profile, s.Set...)
 	if err != nil {
 		return err
 	}
@@ -130,12 +131,9 @@ func (s *searching) unchanged(pr *project.Project) error {
 
 // read gives the profile as a trial at a rate.
 func (s *searching) read(pr *project.Project, rate config.Rate) (*load.Profile, error) {
-	p, err := readProfile(pr, s.Profile)
+	o := overrides{topic: s.Topic, size: s.Size, sets: s.Set}
+	p, err := o.read(pr, s.Profile)
 	if err != nil {
-		return nil, err
-	}
-	o := overrides{topic: s.Topic, size: s.Size}
-	if err := o.apply(p); err != nil {
 		return nil, err
 	}
 	err = p.Trial(rate, s.Warmup, s.Length, s.hopeless()...)

@@ -174,7 +174,7 @@ func TestWrongSearches(t *testing.T) {
 		{"search ci --slo p99<1s --trial 0s", "--trial: expected more than 0s"},
 		{"search ci --slo p99<1s --settle -1s", "--warmup, --settle, --drain: expected 0s or more"},
 		{"search ci --slo p99<1s --max-time 10s", "--max-time: expected more than one trial takes (36s), got 10s"},
-		{"search ci --slo p99<1s --size 1", "profile ci at 1k/s for a trial: size: 1 B cannot be reached"},
+		{"search ci --slo p99<1s --size 1", "profile ci with these flags: size: 1 B cannot be reached"},
 		{"search --resume last", "--resume: there is no search in"},
 		{"search --resume ../x", "--resume: expected the id of a search or last"},
 		{"search --resume 01ARZ3NDEKTSV4RRFFQ69G5FAV", "--resume: there is no search 01ARZ3NDEKTSV4RRFFQ69G5FAV in"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -12,12 +11,14 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/config"
+	"weir/internal/control"
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/load"
 	"weir/internal/project"
 	"weir/internal/registry"
 	"weir/internal/search"
+	"weir/internal/show"
 	"weir/internal/verify"
 )
 
@@ -30,8 +31,7 @@ type trials struct {
 	brokers  kafka.Config
 	registry *registry.Client
 	lake     *lake.Lake // nil: the SLO needs no proof
-	show     func(load.Progress)
-	hide     func()
+	screens  *screens
 }
 
 func (t *trials) open(ctx context.Context) (err error) {
@@ -43,21 +43,37 @@ func (t *trials) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	quiet := *t.app // a trial is shown on the screens, but has one line here
-	quiet.Stderr = io.Discard
-	t.show, t.hide = watch(ctx, &quiet, t.project)
+	t.screens = newScreens(ctx, t.app, t.project, t.brokers, t.state.ID) // a trial is shown on screens, but has one line here
 	return nil
 }
 
 func (t *trials) close() {
-	t.hide()
+	t.screens.close()
 	if t.lake != nil {
 		_ = t.lake.Close()
 	}
 }
 
-// all makes trials until the plan has its result. What is known is on the disk before the next one begins.
+// all makes trials until the plan has its result, and shows how that ends.
 func (t *trials) all(ctx context.Context) error {
+	err := t.make(ctx)
+	state := control.Done
+	switch {
+	case ctx.Err() != nil:
+		state = control.Stopped
+	case err != nil:
+		state = control.Failed
+	}
+	end := t.state.shown(state, nil, err)
+	t.screens.search(end)
+	if kerr := show.KeepSearch(t.project.Home, end); kerr != nil {
+		t.app.Log.Warn("the next screens will not show this search", "error", kerr)
+	}
+	return err
+}
+
+// make makes the trials. What is known is on the disk before the next one begins.
+func (t *trials) make(ctx context.Context) error {
 	s := t.state
 	for {
 		step, result := s.Config.Next(s.Trials)
@@ -84,13 +100,19 @@ func (t *trials) all(ctx context.Context) error {
 func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error) {
 	s, began := t.state, time.Now()
 	trial := search.Trial{Rate: step.Rate, Phase: step.Phase}
+	length := (s.Warmup + s.Length + s.Settle).Seconds()
+	doing := "load"
+	shown := func() {
+		t.screens.search(s.shown(control.Running, &control.Trial{Rate: step.Rate, Phase: string(step.Phase), Step: doing, Began: began, Took: time.Since(began).Seconds(), Length: length}, nil))
+	}
+	shown()
 	p, err := s.read(t.project, config.Rate{PerSecond: step.Rate, Bytes: s.Bytes})
 	if err != nil {
 		return trial, err
 	}
 	fmt.Fprintf(t.app.Stderr, "trial %2d  %10s  for %s (%s)\n", len(s.Trials)+1, s.rate(step.Rate), short(s.Warmup+s.Length), step.Phase)
 	sum, err := load.Run(ctx, load.Options{
-		Profile: p, Home: t.project.Home, Log: t.app.Log, Register: t.registry.Register, Lookup: t.registry.Subject, Progress: t.show,
+		Profile: p, Home: t.project.Home, Log: t.app.Log, Register: t.registry.Register, Lookup: t.registry.Subject, Progress: func(p load.Progress) { t.screens.run(p); shown() },
 		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(t.brokers, opts...) },
 	})
 	if err == nil {
@@ -102,6 +124,8 @@ func (t *trials) one(ctx context.Context, step search.Step) (search.Trial, error
 	trial.Run, trial.Values = sum.Run, measured(sum)
 	behind := ""
 	if t.lake != nil {
+		doing = "proof"
+		shown()
 		if behind, err = t.prove(ctx, sum.Run, trial.Values); err != nil {
 			return trial, err
 		}

@@ -124,13 +124,9 @@ func kubernetes(app *cli.App, o kubernetesOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	_, text, err := findProfile(pr, name)
-	if err != nil {
-		return err
-	}
 	at := time.Now().Add(o.startIn).UTC().Truncate(time.Second)
 	job := "load-" + p.Name
-	manifest := fmt.Sprintf(jobTemplate, job, o.namespace, indent(string(text), "    "), o.shards, o.image, at.Format(time.RFC3339), o.claim)
+	manifest := fmt.Sprintf(jobTemplate, job, o.namespace, indent(p.Whole(), "    "), o.shards, o.image, at.Format(time.RFC3339), o.claim)
 	return app.Result(map[string]any{"job": job, "shards": o.shards, "start_at": at, "manifest": manifest}, manifest)
 }
 

@@ -69,6 +69,9 @@ func summaryText(s load.Summary) string {
 	for _, h := range s.Hooks {
 		line("hook", "%s ran %d times, failed %d", h.Name, h.Ran, h.Failed)
 	}
+	if s.Resumed > 0 {
+		line("resumed", "%d times after its generator had died: figures of time are those of the last part", s.Resumed)
+	}
 	if s.Interactive {
 		line("by hand", "this run was changed while it ran: it can be no baseline")
 	}
@@ -86,6 +89,13 @@ func summaryText(s load.Summary) string {
 	line("response", "p50 %s, p99 %s, p99.9 %s, max %s (%s)", ms(s.P50), ms(s.P99), ms(s.Response.P999), ms(s.Max), s.LatencyOf)
 	line("service", "p50 %s, p99 %s, max %s (from the send to the acknowledgement; linger %.0f ms)", ms(s.Service.P50), ms(s.Service.P99), ms(s.Service.Max), s.LingerMS)
 	line("generator", "%s behind its schedule at p99, %.1f s waiting for the window, %.1f CPU-s", ms(s.Lag.P99), s.BlockedS, s.CPU)
+	line("", "%s", healthText(s.Generator))
+	if r := s.Read; r != nil {
+		line("read back", "%s messages, missing %d, doubled %d; from the intended send to the consumer p50 %s, p99 %s, max %s", count(float64(r.Messages)), r.Missing, r.Doubled, ms(r.Latency.P50), ms(r.Latency.P99), ms(r.Latency.Max))
+		if r.Error != "" {
+			line("", "%s", r.Error)
+		}
+	}
 	for _, c := range s.Thresholds {
 		sign := "ok"
 		switch {
@@ -102,6 +112,18 @@ func summaryText(s load.Summary) string {
 	}
 	line("verdict", "%s", verdict)
 	return b.String()
+}
+
+// healthText is how the generator itself did.
+func healthText(h load.Health) string {
+	text := fmt.Sprintf("%.0f %% of %d cores, %d collections of garbage with pauses up to %.2f ms", 100*h.CPUShare, h.Cores, h.GCPauses, h.GCPauseMax)
+	switch {
+	case h.Clock != nil:
+		text += fmt.Sprintf("; the broker's clock is %+.1f ± %.1f ms against ours", h.Clock.Offset, h.Clock.Error)
+	case h.ClockWhy != "":
+		text += "; clocks not compared: " + h.ClockWhy
+	}
+	return text
 }
 
 // faults lists them by kind.
@@ -127,6 +149,9 @@ func proofText(r verify.Result) string {
 	if r.Poison > 0 || r.Unexplained > 0 {
 		fmt.Fprintf(&b, "  quarantined on purpose %d of %d, without a reason %d\n", r.Quarantined-r.Unexplained, r.Poison, r.Unexplained)
 	}
+	if r.OutOfOrder > 0 {
+		fmt.Fprintf(&b, "  out of order on purpose %d: they stand behind later messages\n", r.OutOfOrder)
+	}
 	if r.Aborted > 0 {
 		fmt.Fprintf(&b, "  aborted on purpose %d: nobody may see them\n", r.Aborted)
 	}
@@ -141,6 +166,11 @@ func proofText(r verify.Result) string {
 	}
 	if !r.Drained && r.Lost > 0 {
 		b.WriteString("  the table has not reached the last acknowledged message: some of the lost may still be on their way\n")
+	}
+	if len(r.Tables) == 0 {
+		for _, g := range r.Gone {
+			fmt.Fprintf(&b, "  %s\n", g)
+		}
 	}
 	for _, e := range r.Evidence {
 		fmt.Fprintf(&b, "  %s\n", e)

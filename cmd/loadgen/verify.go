@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/ledger"
 	"weir/internal/load"
@@ -73,6 +75,7 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 	if err != nil {
 		return err
 	}
+	locate(ctx, app, pr, m, &r)
 	publish(ctx, pr, r)
 	res, err := keepProof(pr, m.Run, r)
 	if err != nil {
@@ -86,6 +89,25 @@ func runProof(ctx context.Context, app *cli.App, o verifyOptions, run string, wa
 	}
 	return proofError(r, m.Thresholds)
 }
+
+// locate asks the broker where the lost messages are that the proof names. Without an answer they stay without a place.
+func locate(ctx context.Context, app *cli.App, pr *project.Project, m *load.Manifest, r *verify.Result) {
+	if r.Lost == 0 {
+		return
+	}
+	k, _, err := pr.Resolve()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, locateLimit)
+		defer cancel()
+		err = prove.Locate(ctx, m, func(o ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(k, o...) }, r)
+	}
+	if err != nil {
+		app.Log.Info("lost messages could not be looked for in their topic", "run", m.Run, "error", err)
+	}
+}
+
+// locateLimit bounds the search for lost messages in their topics.
+const locateLimit = 30 * time.Second
 
 // publish shows the proof on the screens of the home, if something serves them.
 func publish(ctx context.Context, pr *project.Project, r verify.Result) {
@@ -173,6 +195,16 @@ func keepProof(pr *project.Project, run string, r verify.Result) (*results.Resul
 	return res, err
 }
 
+func goneText(files []verify.Gone) string {
+	switch len(files) {
+	case 0:
+		return ""
+	case 1:
+		return ", data file gone: " + files[0].Path
+	}
+	return fmt.Sprintf(", %d data files gone, the first: %s", len(files), files[0].Path)
+}
+
 // proofError decides the exit code. A profile may allow some losses or doubles; order and content have no such limit.
 func proofError(r verify.Result, limits []load.Threshold) error {
 	allowed := map[string]float64{}
@@ -183,9 +215,12 @@ func proofError(r verify.Result, limits []load.Threshold) error {
 	if r.Lost > 0 && !r.Drained {
 		hint = "the table has not reached the end of the run: let the ingest job catch up, or wait with --wait 1m"
 	}
-	if float64(r.Lost) > allowed["lost"] || float64(r.Doubled) > allowed["duplicated"] || r.Reordered+r.Altered+r.Unexplained+r.OrderUnchecked > 0 {
+	if len(r.Gone) > 0 {
+		hint = "the table lists files that are not there: bring them back, or make the table anew from the topic"
+	}
+	if len(r.Gone) > 0 || float64(r.Lost) > allowed["lost"] || float64(r.Doubled) > allowed["duplicated"] || r.Reordered+r.Altered+r.Unexplained+r.OrderUnchecked > 0 {
 		return &cli.Error{
-			Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d, quarantined without a reason %d", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unexplained),
+			Err:  fmt.Errorf("run %s: the proof fails: lost %d, doubled %d, reordered %d, altered %d, quarantined without a reason %d%s", r.Run, r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unexplained, goneText(r.Gone)),
 			Hint: hint, Exit: exitIntegrity,
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"weir/internal/notify"
 	"weir/internal/project"
 	"weir/internal/report"
+	"weir/profiles"
 )
 
 func checkCommand(app *cli.App) *cobra.Command {
@@ -120,10 +121,10 @@ func (k *checker) file(path string) {
 			}
 		}
 	case "profile":
-		p, err := load.Parse(path, data)
+		p, err := load.Parse(path, data, load.Shipped(profiles.Files))
 		if err == nil {
 			if err = p.Check(); err != nil {
-				err = load.Placed(path, data, err)
+				err = p.Placed(err)
 			}
 		}
 		k.say(err)

@@ -24,12 +24,15 @@ mix:
   - name: orders
     weight: 3
     topic: {name: shop.orders, partitions: 3}
-    value: {schema: {file: order.avsc}, fields: {customer: {pool: customers}, amount: {lognormal: {median: 25, p99: 900}}}}
+    value:
+      schema: {file: order.avsc}
+      fields: {customer: {pool: customers}, amount: {lognormal: {median: 25, p99: 900}}}
+      evolve: {file: order2.avsc, from: 12k, fields: {discount: {uniform: {min: 1, max: 50}}}}
     key: {field: order_id, cardinality: 500, distribution: zipf, exponent: 1.1}
     size: {distribution: lognormal, median: 400, p99: 2KiB, max: 16KiB}
     headers: {source: load}
     event_time: {field: created_at, late: {share: 5%, by: {exponential: {mean: 10m, max: 1h}}}}
-    faults: {duplicate: 2%, poison: {share: 3%, oversize: 200KiB, kinds: [bad_magic, unknown_schema_id, truncated, corrupt, null_value, incompatible, oversize]}}
+    faults: {duplicate: 2%, out_of_order: 2%, poison: {share: 3%, oversize: 200KiB, kinds: [bad_magic, unknown_schema_id, truncated, corrupt, null_value, incompatible, oversize]}}
   - name: refunds
     weight: 1
     topic: {name: shop.refunds, partitions: 2}
@@ -47,6 +50,9 @@ func TestEveryFaultEndsWhereTheProofExpectsIt(t *testing.T) {
 	y.write("order.avsc", `{"type":"record","name":"Order","fields":[{"name":"order_id","type":"string"},{"name":"customer","type":"long"},
  {"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}},
  {"name":"number","type":"long"},{"name":"note","type":"string"}]}`)
+	y.write("order2.avsc", `{"type":"record","name":"Order","fields":[{"name":"order_id","type":"string"},{"name":"customer","type":"long"},
+ {"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}},
+ {"name":"discount","type":"int","default":0},{"name":"number","type":"long"},{"name":"note","type":"string"}]}`)
 	p, err := load.Parse(filepath.Join(y.dir, "faulty.yaml"), []byte(faultyMix))
 	y.ok(err)
 	sum, err := load.Run(t.Context(), load.Options{
@@ -54,8 +60,8 @@ func TestEveryFaultEndsWhereTheProofExpectsIt(t *testing.T) {
 		Connect: func(o ...kgo.Opt) (*kgo.Client, error) { return kafka.Connect(y.kafka, o...) },
 	})
 	y.ok(err)
-	if len(sum.Faults) != 8 || sum.Errors > 0 {
-		t.Fatalf("got %+v, want all eight kinds of faults and no errors", sum)
+	if len(sum.Faults) != 9 || sum.Errors > 0 {
+		t.Fatalf("got %+v, want all nine kinds of faults and no errors", sum)
 	}
 	for _, job := range []string{"orders", "refunds"} {
 		c, out := y.pipeline("run", job, "--until-caught-up", "--json")
@@ -77,6 +83,9 @@ func TestEveryFaultEndsWhereTheProofExpectsIt(t *testing.T) {
 		y.ok(err)
 		if !v.Good() || !v.Drained || v.Quarantined != v.Poison || v.Rows+v.Quarantined != v.Sent {
 			t.Errorf("%s: %+v", table, v)
+		}
+		if held := sum.Faults[content.OutOfOrder]; table == "shop.orders" && (v.OutOfOrder == 0 || v.OutOfOrder > held) {
+			t.Errorf("%d rows are out of order, %d messages were held back", v.OutOfOrder, held)
 		}
 		rows, refused = rows+v.Rows, refused+v.Quarantined
 	}

@@ -14,6 +14,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/desk"
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/ledger"
@@ -86,6 +87,10 @@ func (s *site) open(ctx context.Context) (err error) {
 	}
 	s.later(s.notify.Close)
 	s.part("tables", control.OK, "")
+	s.hub.Update(func(sn *control.Snapshot) { err = show.Kept(s.project.Home, sn) })
+	if err != nil { // a screen with less on it is no reason not to work
+		s.app.Log.Warn("the last search and comparison are not shown", "error", err)
+	}
 	return nil
 }
 
@@ -115,13 +120,17 @@ func (q *quietable) set(quiet bool) {
 // serve that already: then the screens are its, and this one goes on without.
 func (s *site) background(ctx context.Context, verbs map[string]control.Verb) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	d := desk.New(s.project)
 	all := map[string]control.Verb{"cancel": s.cancelVerb}
+	maps.Copy(all, d.Verbs())
 	maps.Copy(all, show.Steered(s.hub, s.project.Home))
+	maps.Copy(all, show.Export(s.hub, s.project.Home))
 	maps.Copy(all, verbs)
 	srv, err := control.Start(ctx, s.project.Socket(), s.hub, all)
 	switch {
 	case err == nil:
 		s.later(srv.Close)
+		s.workers.Go(func() { d.Watch(ctx, s.hub) })
 	case errors.Is(err, control.ErrServed):
 		s.app.Log.Info("another process serves the control API of this home", "home", s.project.Home)
 	default:

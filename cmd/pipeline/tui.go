@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/desk"
 	"weir/internal/project"
+	"weir/internal/show"
 	"weir/tui"
 	"weir/tui/plain"
 )
@@ -18,8 +21,9 @@ func tuiCommand(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "tui",
 		Short: "watch and drive what runs in this home; q detaches and stops nothing",
-		Long: `tui shows what the programs of this home do, live: overview, load, pipeline. It is a client of their control API: closing it
-stops nothing, and it waits where nothing runs yet. Where there is no terminal it prints plain lines.
+		Long: `tui shows what the programs of this home do, live: overview, load, pipeline, reports, profiles. It is a client of their control
+API: closing it stops nothing. Where nothing serves the home it edits profiles and starts load runs all the same; they go on when
+it is closed. Where there is no terminal it prints plain lines.
 
     pipeline tui
     pipeline tui --plain`,
@@ -36,10 +40,16 @@ func attach(ctx context.Context, app *cli.App) error {
 	}
 	client := control.Dial(p.Socket())
 	defer client.Close()
-	if app.Interactive() {
-		return tui.Run(ctx, client, app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+	if !app.Interactive() {
+		return plain.Follow(ctx, client, app.Stdout, 10*time.Second)
 	}
-	return plain.Follow(ctx, client, app.Stdout, 10*time.Second)
+	d := desk.New(p)
+	own, end, err := show.Own(ctx, version, p.Home, d.Verbs(), d.Watch)
+	if err != nil {
+		return fmt.Errorf("control API: %w", err)
+	}
+	err = tui.Run(ctx, control.Either(client, own), app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+	return errors.Join(err, end())
 }
 
 func statusCommand(app *cli.App) *cobra.Command {

@@ -70,7 +70,7 @@ var floors = [][]string{
 	{"internal/topic"},
 	{"minibatch/files", "minibatch/kafka", "minibatch/table", "minibatch/minibatchtest"},
 	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow", "internal/spark", "internal/workers"},
-	{"internal/show", "internal/prove", "internal/results"},
+	{"internal/show", "internal/desk", "internal/prove", "internal/results"},
 	{"tui"},
 	{"cmd", "examples"},
 }
@@ -81,6 +81,7 @@ var only = map[string][]string{
 	"minibatch/files":   {"minibatch", "internal/storage", "internal/config"},
 	"tui":               {"tui", "internal/control"},
 	"internal/control":  {"internal/cli"},
+	"internal/desk":     {"internal/control", "internal/load", "internal/content", "internal/project", "internal/registry", "internal/search", "internal/config", "internal/cli", "profiles"},
 	"internal/content":  {"internal/config"},
 	"internal/load":     {"internal/config", "internal/cli", "internal/content", "internal/stamp", "internal/kafka", "internal/avro", "internal/registry", "internal/telemetry"},
 	"internal/verify":   {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},

@@ -6,12 +6,14 @@
 // # Promises
 //
 // Every complaint has file, line and column, says what was expected, and names the nearest key where one is misspelt. All
-// complaints of a file come at once. ${env:NAME} and ${file:PATH} are expanded in values; a [Secret] prints itself nowhere.
+// complaints of a file come at once. ${NAME}, ${NAME:-default}, ${env:NAME} and ${file:PATH} are expanded in values; a [Secret] prints
+// itself nowhere. A file may lie on others ([Under]), and flags over it ([Set]): then each complaint names the one that is meant.
 package config
 
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -62,6 +64,9 @@ type Option func(*options)
 type options struct {
 	getenv   func(string) (string, bool)
 	readFile func(string) ([]byte, error)
+	below    []Layer
+	whole    func(path string, keys []string) bool
+	settings []setting
 }
 
 // WithEnv takes the variables of ${env:NAME} from somewhere else than the process.
@@ -85,23 +90,26 @@ func Load(path string, v any, opt ...Option) error {
 
 // Decode decodes data into the struct that v points to; name stands in the complaints. The error, if any, is Problems.
 func Decode(name string, data []byte, v any, opt ...Option) error {
-	o := options{getenv: os.LookupEnv, readFile: os.ReadFile}
-	for _, f := range opt {
-		f(&o)
-	}
-	d := &decoder{options: o, file: name}
-	root, ok := d.parse(data)
-	if ok {
+	d := newDecoder(name, opt)
+	if root, ok := d.tree(data); ok {
 		d.decodeRoot(root, v)
 	}
 	return d.result()
 }
 
+func newDecoder(name string, opt []Option) *decoder {
+	o := options{getenv: os.LookupEnv, readFile: os.ReadFile}
+	for _, f := range opt {
+		f(&o)
+	}
+	return &decoder{options: o, file: name}
+}
+
 // Place finds the line and column of a field in a file, for complaints that only its user can make (a table that does not
 // exist). Where the field is absent, it is the place of its nearest parent.
-func Place(name string, data []byte, path, message string) Problem {
-	d := &decoder{file: name}
-	root, ok := d.parse(data)
+func Place(name string, data []byte, path, message string, opt ...Option) Problem {
+	d := newDecoder(name, opt)
+	root, ok := d.tree(data)
 	if !ok {
 		return Problem{File: name, Line: 1, Col: 1, Message: message}
 	}
@@ -149,6 +157,32 @@ func syntax(file string, data []byte, err error) Problem {
 	if p.Line-1 < len(lines) && strings.Contains(lines[max(0, p.Line-1)], "\t") {
 		p.Message += " (the line has a tab: YAML is indented with spaces)"
 	}
-	p.Message = "this is not YAML: " + p.Message
+	if p.Line-1 < len(lines) && strings.Contains(lines[max(0, p.Line-1)], "${") {
+		p.Message += " (within { } and [ ], a reference stands in quotes: \"${NAME}\")"
+	}
+	p.Message = "this is not YAML: " + plainly(p.Message)
 	return p
+}
+
+var definedTwice = regexp.MustCompile(`^mapping key "(.*)" already defined at \[(\d+):\d+\]`)
+
+// plainly says the parser's most frequent complaints in words.
+func plainly(said string) string {
+	if m := definedTwice.FindStringSubmatch(said); m != nil {
+		return fmt.Sprintf("key %q stands here a second time; the first is in line %s", m[1], m[2])
+	}
+	for from, to := range map[string]string{
+		"could not find flow mapping end token '}'":          "a { has no }; close it",
+		"could not find flow sequence end token ']'":         "a [ has no ]; close it",
+		"sequence end token ']' not found":                   "a [ has no ]; close it",
+		"',' or '}' must be specified":                       "expected , or } here",
+		"',' or ']' must be specified":                       "expected , or ] here",
+		"could not find end character of double-quoted text": `a " has no second one; close it`,
+		"could not find end character of single-quoted text": "a ' has no second one; close it",
+	} {
+		if strings.HasPrefix(said, from) {
+			return to + said[len(from):]
+		}
+	}
+	return said
 }

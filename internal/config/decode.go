@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // decoder walks the syntax tree and the Go value side by side. goccy's own decoder stops at the first error and speaks of Go
@@ -19,7 +20,10 @@ type decoder struct {
 	file     string
 	problems Problems
 	root     ast.Node
-	said     map[[2]int]bool // places that have a complaint: what Validate says there as well is left out
+	origin   map[*token.Token]*layer // of nodes that stand in another text than the file
+	said     map[Problem]bool        // places that have a complaint: what Validate says there as well is left out
+	misread  int                     // values that could not be read
+	wrong    map[string]bool         // paths that hold one: what Validate says of them may only follow from it
 }
 
 func (d *decoder) decodeRoot(root ast.Node, v any) {
@@ -36,6 +40,9 @@ func (d *decoder) result() error {
 		return nil
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
+		if a.File != b.File {
+			return d.order(a.File) - d.order(b.File)
+		}
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
@@ -44,33 +51,76 @@ func (d *decoder) result() error {
 	return d.problems
 }
 
-func (d *decoder) complain(n ast.Node, format string, args ...any) {
-	p := Problem{File: d.file, Line: 1, Col: 1, Message: fmt.Sprintf(format, args...)}
-	if n != nil {
-		p.Line, p.Col = position(n)
+// order is that of the texts: flags, the file, what lies below it.
+func (d *decoder) order(file string) int {
+	if file == d.file {
+		return 0
 	}
-	if d.said == nil {
-		d.said = map[[2]int]bool{}
-	}
-	d.said[[2]int{p.Line, p.Col}] = true
-	d.problems = append(d.problems, p)
+	return 1 + slices.IndexFunc(d.below, func(l Layer) bool { return l.Name == file })*2
 }
 
-func position(n ast.Node) (line, col int) {
+func (d *decoder) complain(n ast.Node, format string, args ...any) {
+	p := d.place(n)
+	d.note(p)
+	p.Message = fmt.Sprintf(format, args...)
+	d.problems = append(d.problems, p)
+	d.misread++
+}
+
+func (d *decoder) note(at Problem) {
+	if d.said == nil {
+		d.said = map[Problem]bool{}
+	}
+	d.said[at] = true
+}
+
+// place is a problem without its message.
+func (d *decoder) place(n ast.Node) Problem {
+	p := Problem{File: d.file, Line: 1, Col: 1}
+	if n == nil {
+		return p
+	}
+	t := standsAt(n)
+	if t != nil && t.Position != nil {
+		p.Line, p.Col = t.Position.Line, t.Position.Column
+	}
+	switch l := d.origin[t]; {
+	case l != nil && l.flag:
+		p = Problem{File: l.name}
+	case l != nil:
+		p.File = l.name
+	}
+	return p
+}
+
+// standsAt is the token that tells where a node is.
+func standsAt(n ast.Node) *token.Token {
 	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
 		n = m.Values[0].Key // the token of a mapping is the colon of its first key
 	}
 	if v, ok := n.(*ast.MappingValueNode); ok {
 		n = v.Key
 	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return t.Position.Line, t.Position.Column
-	}
-	return 1, 1
+	return n.GetToken()
 }
 
 // value decodes n into v, which stands at path.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
+	before := d.misread
+	d.decode(n, v, path)
+	if d.misread > before {
+		d.mistaken(path)
+	}
+}
+
+func (d *decoder) mistaken(path string) {
+	if d.wrong == nil {
+		d.wrong = map[string]bool{}
+	}
+	d.wrong[path] = true
+}
+
+func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	n = plain(n)
 	if n == nil || n.Type() == ast.NullType {
 		return // `key:` without a value is the same as no key
@@ -106,6 +156,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 // custom lets a type decode itself: from the node, from text, or with the help of a function that decodes.
 func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 	var err error
+	sub := &decoder{} // of the last try
 	switch u := v.Addr().Interface().(type) {
 	case interface{ UnmarshalYAML(ast.Node) error }:
 		err = u.UnmarshalYAML(n)
@@ -113,7 +164,7 @@ func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 		err = u.UnmarshalYAML([]byte(n.String()))
 	case interface{ UnmarshalYAML(func(any) error) error }:
 		err = u.UnmarshalYAML(func(into any) error {
-			sub := &decoder{options: d.options, file: d.file, root: d.root}
+			sub = &decoder{options: d.options, file: d.file, root: d.root, origin: d.origin}
 			sub.value(n, reflect.ValueOf(into).Elem(), path)
 			return sub.result()
 		})
@@ -135,6 +186,10 @@ func (d *decoder) custom(n ast.Node, v reflect.Value, path string) bool {
 	var several Problems
 	if errors.As(err, &several) {
 		d.problems = append(d.problems, several...)
+		d.misread += sub.misread
+		for path := range sub.wrong {
+			d.mistaken(path)
+		}
 	} else if err != nil {
 		d.complain(n, "%s", err.Error())
 	}
@@ -219,11 +274,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 
 // missing keeps Validate from saying the same again.
 func (d *decoder) missing(path string) {
-	if d.said == nil {
-		d.said = map[[2]int]bool{}
-	}
-	line, col := position(find(d.root, path))
-	d.said[[2]int{line, col}] = true
+	d.note(d.place(find(d.root, path)))
 }
 
 func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
@@ -315,14 +366,15 @@ func (d *decoder) validate(v reflect.Value, path string) {
 	}
 	for _, bad := range w.Validate() {
 		n := find(d.root, join(path, bad.Path))
-		line, col := position(n)
-		if d.said[[2]int{line, col}] {
+		at := d.place(n)
+		if d.said[at] || d.wrong[join(path, bad.Path)] {
 			continue
 		}
 		before := len(d.said)
 		d.complain(n, "%s", bad.Message)
+		d.misread--
 		if len(d.said) > before { // two complaints of Validate about one place are both told
-			delete(d.said, [2]int{line, col})
+			delete(d.said, at)
 		}
 	}
 }

@@ -63,7 +63,9 @@ func (d *decoder) text(n ast.Node) (s string, ok bool) {
 
 var reference = regexp.MustCompile(`\$?\$\{[^}]*\}?`)
 
-// expand replaces ${env:NAME} and ${file:PATH}; $${ stands for ${.
+var variable = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
+// expand replaces ${NAME}, ${NAME:-default}, ${env:NAME} and ${file:PATH}; $${ stands for ${.
 func (d *decoder) expand(n ast.Node, s string) (string, bool) {
 	if d.getenv == nil || !strings.Contains(s, "${") {
 		return s, true
@@ -73,13 +75,29 @@ func (d *decoder) expand(n ast.Node, s string) (string, bool) {
 		if strings.HasPrefix(ref, "$$") {
 			return ref[1:]
 		}
-		kind, name, found := strings.Cut(strings.TrimSuffix(ref[2:], "}"), ":")
+		inner := strings.TrimSuffix(ref[2:], "}")
+		if strings.Contains(inner, "${") {
+			d.complain(n, "expected no reference within a reference, got %s", ref)
+			ok = false
+			return ""
+		}
+		name, other, defaults := strings.Cut(strings.TrimPrefix(inner, "env:"), ":-")
+		if v, set := d.getenv(name); defaults && variable.MatchString(name) && strings.HasSuffix(ref, "}") {
+			if set && v != "" { // as in a shell: an empty one counts as none
+				return v
+			}
+			return other
+		}
+		kind, name, found := strings.Cut(inner, ":")
+		if !found && variable.MatchString(kind) {
+			kind, name, found = "env", kind, true
+		}
 		switch {
 		case !found || name == "" || !strings.HasSuffix(ref, "}"):
 		case kind == "env":
 			v, set := d.getenv(name)
 			if !set {
-				d.complain(n, "the environment has no variable %s", name)
+				d.complain(n, "the environment has no variable %s; set it, or write ${%s:-DEFAULT}", name, name)
 				ok = false
 			}
 			return v
@@ -91,7 +109,7 @@ func (d *decoder) expand(n ast.Node, s string) (string, bool) {
 			}
 			return strings.TrimRight(string(b), "\r\n")
 		}
-		d.complain(n, "expected ${env:NAME} or ${file:PATH} (write $${ for the text ${), got %s", ref)
+		d.complain(n, "expected ${env:NAME}, ${NAME:-default} or ${file:PATH} (write $${ for the text ${), got %s", ref)
 		ok = false
 		return ""
 	})

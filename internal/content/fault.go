@@ -9,11 +9,12 @@ import (
 // A Fault is what is wrong with a message on purpose.
 type Fault string
 
-// The faults. An oversize message is a valid row; a duplicate is a row with the bytes of an earlier one; of all others a
-// consumer can only say that it refuses them.
+// The faults. An oversize message is a valid row, and so is one out of order; a duplicate is a row with the bytes of an earlier one;
+// of all others a consumer can only say that it refuses them.
 const (
 	Healthy      Fault = ""
 	Duplicate    Fault = "duplicate"
+	OutOfOrder   Fault = "out_of_order"      // sent behind later messages of its key
 	BadMagic     Fault = "bad_magic"         // the first byte is no Confluent header's
 	UnknownID    Fault = "unknown_schema_id" // no registry has this id
 	Truncated    Fault = "truncated"         // the end of the record is missing
@@ -32,7 +33,9 @@ const (
 )
 
 // Refused reports that a message with this fault must end in the quarantine, not in the table.
-func (f Fault) Refused() bool { return f != Healthy && f != Duplicate && f != Oversize }
+func (f Fault) Refused() bool {
+	return f != Healthy && f != Duplicate && f != OutOfOrder && f != Oversize
+}
 
 func (p *Poison) kinds() []Fault {
 	if len(p.Kinds) == 0 {
@@ -61,6 +64,10 @@ func (f *Faults) Invalid() string {
 	switch {
 	case f.Duplicate < 0 || f.Duplicate > 0.5:
 		return "duplicate: want 0% to 50%"
+	case f.OutOfOrder < 0 || f.OutOfOrder > 0.2:
+		return "out_of_order: want 0% to 20%"
+	case f.Duplicate+f.OutOfOrder+f.Poison.Share > 1:
+		return "duplicate: with out_of_order and poison.share these are more than all messages"
 	case f.Poison.Share < 0 || f.Poison.Share > 0.5:
 		return "poison.share: want 0% to 50%"
 	case f.Poison.Share == 0 && (len(f.Poison.Kinds) > 0 || f.Poison.Oversize != 0):
@@ -82,17 +89,18 @@ func (f *Faults) Invalid() string {
 
 // faultPlan decides which messages of a stream have which fault.
 type faultPlan struct {
-	seed              uint64
-	duplicate, poison uint64 // borders: duplicates below the first, poison between the two
-	kinds             []Fault
+	seed                       uint64
+	duplicate, poison, shuffle uint64 // borders: duplicates below the first, poison up to the second, out of order up to the third
+	kinds                      []Fault
 }
 
 func (f *Faults) plan(seed uint64) faultPlan {
-	return faultPlan{seed, border(float64(f.Duplicate)), border(float64(f.Duplicate) + float64(f.Poison.Share)), f.Poison.kinds()}
+	d, p := float64(f.Duplicate), float64(f.Duplicate)+float64(f.Poison.Share)
+	return faultPlan{seed, border(d), border(p), border(p + float64(f.OutOfOrder)), f.Poison.kinds()}
 }
 
 func (p *faultPlan) draw(n uint64) Fault {
-	if p.poison == 0 {
+	if p.shuffle == 0 {
 		return Healthy
 	}
 	r := streamOf(p.seed, n, faultStream)
@@ -101,6 +109,8 @@ func (p *faultPlan) draw(n uint64) Fault {
 		return Duplicate
 	case word < p.poison:
 		return p.kinds[r.below(uint64(len(p.kinds)))]
+	case word < p.shuffle:
+		return OutOfOrder
 	}
 	return Healthy
 }

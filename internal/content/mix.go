@@ -3,6 +3,8 @@ package content
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // A Stream is what one topic gets of a run.
@@ -20,18 +22,27 @@ type Mix struct {
 	gens    []*Generator
 	faults  []faultPlan
 	ids     []uint32
+	later   []*Generator // of the schema that comes in the middle of the run; nil: there is none
+	laterID []uint32
+	from    []uint64 // the first message with it
 	which   weighted
 }
 
 // NewMix compiles the streams. Its errors begin with the setting that is wrong; of several streams, with mix[i].
 func NewMix(seed uint64, streams []Stream) (*Mix, error) {
-	m := &Mix{seed: seed, streams: streams, ids: make([]uint32, len(streams))}
+	m := &Mix{seed: seed, streams: streams, ids: make([]uint32, len(streams)), later: make([]*Generator, len(streams)), laterID: make([]uint32, len(streams)), from: make([]uint64, len(streams))}
 	var weights []float64
 	for i, s := range streams {
 		s.Spec.Seed = seed
 		g, err := NewGenerator(s.Spec)
 		if err == nil {
 			err = g.checkFaults()
+		}
+		if e := s.Spec.Evolve; err == nil && e != nil {
+			m.from[i] = e.From
+			if m.later[i], err = s.Spec.evolved(); err != nil {
+				err = fmt.Errorf("value.evolve: %w", err)
+			}
 		}
 		if err != nil {
 			if len(streams) > 1 {
@@ -46,6 +57,21 @@ func NewMix(seed uint64, streams []Stream) (*Mix, error) {
 		m.which = newWeighted(weights)
 	}
 	return m, nil
+}
+
+// evolved is the generator of the later schema.
+func (s Spec) evolved() (*Generator, error) {
+	fields := maps.Clone(s.Fields)
+	if fields == nil {
+		fields = map[string]Field{}
+	}
+	maps.Copy(fields, s.Evolve.Fields)
+	s.Schema, s.Fields, s.Evolve = s.Evolve.Schema, fields, nil
+	g, err := NewGenerator(s)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.checkFaults()
 }
 
 func (g *Generator) checkFaults() error {
@@ -72,8 +98,24 @@ func (m *Mix) Streams() int { return len(m.gens) }
 // SetSchemaID is the registry's id of a stream's schema; it stands in every header. It must not be called while writers write.
 func (m *Mix) SetSchemaID(stream, id int) { m.ids[stream] = uint32(id) }
 
+// Later is the generator of the schema that a stream gets in the middle of the run; nil if it keeps its first.
+func (m *Mix) Later(stream int) *Generator { return m.later[stream] }
+
+// SetLaterID is SetSchemaID for the later schema.
+func (m *Mix) SetLaterID(stream, id int) { m.laterID[stream] = uint32(id) }
+
+// Evolved reports that the bytes of message n of a stream are written with its later schema.
+func (m *Mix) Evolved(stream int, n uint64) bool {
+	return m.later[stream] != nil && n >= m.from[stream]
+}
+
 // Plain reports that all messages go to one topic and nothing is wrong with any.
-func (m *Mix) Plain() bool { return len(m.gens) == 1 && m.faults[0].poison == 0 }
+func (m *Mix) Plain() bool { return len(m.gens) == 1 && m.faults[0].shuffle == 0 }
+
+// Shuffles reports that some messages are sent out of order.
+func (m *Mix) Shuffles() bool {
+	return slices.ContainsFunc(m.faults, func(f faultPlan) bool { return f.shuffle > f.poison })
+}
 
 // Of is the stream that message n belongs to.
 func (m *Mix) Of(n uint64) int {
@@ -106,11 +148,27 @@ func (m *Mix) Fate(n uint64) (Fault, uint64) {
 	return Healthy, n
 }
 
+// MeanSize is that of some values, in bytes, 1 at least.
+func (m *Mix) MeanSize() int {
+	const some = 200
+	w, sum := m.Writer(), 0
+	var buf []byte
+	for n := range uint64(some) {
+		fault, of := m.Fate(n)
+		buf = w.Append(buf[:0], n, of, fault, 0).Value
+		sum += len(buf)
+	}
+	return max(1, sum/some)
+}
+
 // Writer makes a writer.
 func (m *Mix) Writer() *MixWriter {
 	w := &MixWriter{m: m}
-	for _, g := range m.gens {
-		w.all = append(w.all, g.Writer())
+	for i, g := range m.gens {
+		w.all, w.later = append(w.all, g.Writer()), append(w.later, nil)
+		if m.later[i] != nil {
+			w.later[i] = m.later[i].Writer()
+		}
 	}
 	return w
 }
@@ -125,15 +183,25 @@ type Message struct {
 
 // A MixWriter writes messages, one goroutine at a time.
 type MixWriter struct {
-	m   *Mix
-	all []*Writer
+	m     *Mix
+	all   []*Writer
+	later []*Writer
+}
+
+// of is the writer of a stream's message, and the id of its schema.
+func (w *MixWriter) of(stream int, n uint64) (*Writer, uint32) {
+	if w.m.Evolved(stream, n) {
+		return w.later[stream], w.m.laterID[stream]
+	}
+	return w.all[stream], w.m.ids[stream]
 }
 
 // Append appends message n, whose bytes are those of number of ([Mix.Fate] gives both), due at µs since 1970.
 func (w *MixWriter) Append(b []byte, n, of uint64, f Fault, due int64) Message {
 	i := w.m.Of(n)
-	out, start := w.all[i], len(b)
-	b = binary.BigEndian.AppendUint32(append(b, 0), w.m.ids[i])
+	out, id := w.of(i, of)
+	start := len(b)
+	b = binary.BigEndian.AppendUint32(append(b, 0), id)
 	b = w.record(out, b, of, f, due)
 	key := out.Key(b)
 	if f == NullValue {
@@ -145,7 +213,8 @@ func (w *MixWriter) Append(b []byte, n, of uint64, f Fault, due int64) Message {
 // Datum appends the record of message n as it must be in the table.
 func (w *MixWriter) Datum(b []byte, n uint64, due int64) []byte {
 	f, of := w.m.Fate(n)
-	return w.record(w.all[w.m.Of(n)], b, of, f, due)
+	out, _ := w.of(w.m.Of(n), of)
+	return w.record(out, b, of, f, due)
 }
 
 func (w *MixWriter) record(out *Writer, b []byte, n uint64, f Fault, due int64) []byte {

@@ -114,12 +114,12 @@ func (c *compiler) paths(r *avro.RecordSchema) error {
 		return fmt.Errorf("key.from: that stream's key has no cardinality: nothing bounds what could be joined")
 	}
 	for _, f := range []struct {
-		setting, path string
-		serves        func(avro.Schema) bool
+		setting, path, want string
+		serves              func(avro.Schema) bool
 	}{
-		{"size.pad", c.spec.Pad, func(s avro.Schema) bool { text, list := growsBy(s); return text || list }},
-		{"key.field", c.spec.Key, serve(avro.String, avro.Int, avro.Long)},
-		{"event_time.field", c.spec.Event.Field, func(s avro.Schema) bool { return timeUnit(unNull(s)) != 0 }},
+		{"size.pad", c.spec.Pad, "a string, bytes or a list", func(s avro.Schema) bool { text, list := growsBy(s); return text || list }},
+		{"key.field", c.spec.Key, "a string, int or long", serve(avro.String, avro.Int, avro.Long)},
+		{"event_time.field", c.spec.Event.Field, "a timestamp, a date or a long", func(s avro.Schema) bool { return timeUnit(unNull(s)) != 0 }},
 	} {
 		if f.path == "" {
 			continue
@@ -132,7 +132,7 @@ func (c *compiler) paths(r *avro.RecordSchema) error {
 			return err
 		}
 		if !f.serves(s) {
-			return fmt.Errorf("%s: field %s is a %s, which cannot serve here", f.setting, f.path, describe(s))
+			return fmt.Errorf("%s: field %s is a %s, which cannot serve here: want %s", f.setting, f.path, describe(s), f.want)
 		}
 	}
 	c.pad = c.spec.Pad

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -9,19 +10,20 @@ import (
 
 // Size says how large the whole Kafka value is: header of 5 bytes and record.
 type Size struct {
-	Distribution string       `yaml:"distribution,omitempty" json:"distribution,omitempty" jsonschema:"enum=constant,enum=uniform,enum=normal,enum=lognormal,enum=pareto,enum=buckets,enum=learned,enum=schema"`
-	Of           string       `yaml:"of,omitempty" json:"of,omitempty" jsonschema:"enum=encoded,description=Default encoded: header of 5 bytes and record"`
-	Bytes        config.Size  `yaml:"bytes,omitempty" json:"bytes,omitempty" jsonschema:"description=The size of constant"`
-	Mean         config.Size  `yaml:"mean,omitempty" json:"mean,omitempty" jsonschema:"description=Of normal"`
-	StdDev       config.Size  `yaml:"stddev,omitempty" json:"stddev,omitempty" jsonschema:"description=Of normal"`
-	Median       config.Size  `yaml:"median,omitempty" json:"median,omitempty" jsonschema:"description=Of lognormal"`
-	P99          config.Size  `yaml:"p99,omitempty" json:"p99,omitempty" jsonschema:"description=Of lognormal"`
-	Min          config.Size  `yaml:"min,omitempty" json:"min,omitempty" jsonschema:"description=Of uniform and pareto; of normal and lognormal (default: the smallest that the schema allows)"`
-	Max          config.Size  `yaml:"max,omitempty" json:"max,omitempty" jsonschema:"description=Of all but constant"`
-	Exponent     float64      `yaml:"exponent,omitempty" json:"exponent,omitempty" jsonschema:"description=Of pareto: the smaller the longer its tail. Default 1.16"`
-	Buckets      []SizeBucket `yaml:"buckets,omitempty" json:"buckets,omitempty" jsonschema:"description=Weighted sizes or ranges of them"`
-	File         string       `yaml:"file,omitempty" json:"file,omitempty" jsonschema:"description=Of learned: observed sizes in bytes, one in each line; the path is relative to the profile"`
-	Pad          string       `yaml:"pad,omitempty" json:"pad,omitempty" jsonschema:"description=Path of the string, bytes or list field that grows to the size. Default: one that the schema leaves free"`
+	Distribution string        `yaml:"distribution,omitempty" json:"distribution,omitempty" jsonschema:"enum=constant,enum=uniform,enum=normal,enum=lognormal,enum=pareto,enum=buckets,enum=learned,enum=schema"`
+	Of           string        `yaml:"of,omitempty" json:"of,omitempty" jsonschema:"enum=encoded,description=Default encoded: header of 5 bytes and record"`
+	Bytes        config.Size   `yaml:"bytes,omitempty" json:"bytes,omitempty" jsonschema:"description=The size of constant"`
+	Mean         config.Size   `yaml:"mean,omitempty" json:"mean,omitempty" jsonschema:"description=Of normal"`
+	StdDev       config.Size   `yaml:"stddev,omitempty" json:"stddev,omitempty" jsonschema:"description=Of normal"`
+	Median       config.Size   `yaml:"median,omitempty" json:"median,omitempty" jsonschema:"description=Of lognormal"`
+	P99          config.Size   `yaml:"p99,omitempty" json:"p99,omitempty" jsonschema:"description=Of lognormal"`
+	Min          config.Size   `yaml:"min,omitempty" json:"min,omitempty" jsonschema:"description=Of uniform and pareto; of normal and lognormal (default: the smallest that the schema allows)"`
+	Max          config.Size   `yaml:"max,omitempty" json:"max,omitempty" jsonschema:"description=Of all but constant"`
+	Exponent     float64       `yaml:"exponent,omitempty" json:"exponent,omitempty" jsonschema:"description=Of pareto: the smaller the longer its tail. Default 1.16"`
+	Buckets      []SizeBucket  `yaml:"buckets,omitempty" json:"buckets,omitempty" jsonschema:"description=Weighted sizes or ranges of them"`
+	File         string        `yaml:"file,omitempty" json:"file,omitempty" jsonschema:"description=Of learned: observed sizes in bytes, one in each line, or a capture; the path is relative to the profile"`
+	Sizes        []config.Size `yaml:"sizes,omitempty" json:"sizes,omitempty" jsonschema:"description=Of learned: observed sizes, in place of a file"`
+	Pad          string        `yaml:"pad,omitempty" json:"pad,omitempty" jsonschema:"description=Path of the string, bytes or list field that grows to the size. Default: one that the schema leaves free"`
 
 	// Learned are the observed sizes, sorted: up to 1000 as they are, of more of them their thousandths.
 	Learned []int `yaml:"-" json:"learned,omitempty"`
@@ -95,8 +97,16 @@ func (s *Size) Invalid() string {
 			return "buckets: one weight must be above 0"
 		}
 	case "learned":
-		if s.File == "" && len(s.Learned) == 0 {
-			return "learned wants a file with observed sizes, one in each line"
+		if s.File == "" && len(s.Learned)+len(s.Sizes) == 0 {
+			return "learned wants a file with observed sizes, one in each line, or sizes"
+		}
+		if s.File != "" && len(s.Sizes) > 0 {
+			return "learned wants either a file or sizes"
+		}
+		for i, b := range s.Sizes {
+			if b <= 0 {
+				return fmt.Sprintf("sizes[%d]: want 1 or more bytes", i)
+			}
 		}
 	}
 	return ""

@@ -19,6 +19,14 @@ type Spec struct {
 	Event  EventTime        `json:"event_time,omitzero"`
 	Faults Faults           `json:"faults,omitzero"`
 	Depth  int              `json:"depth,omitempty"` // how often a recursive type contains itself; default 2
+	Evolve *Evolution       `json:"evolve,omitempty"`
+}
+
+// An Evolution is a schema that takes the place of the first one in the middle of a run.
+type Evolution struct {
+	From   uint64           `json:"from"` // number of the first message that is written with it
+	Schema string           `json:"schema"`
+	Fields map[string]Field `json:"fields,omitempty"` // beside those of the first schema
 }
 
 // Choice says how one of several keys or entities is chosen.
@@ -74,8 +82,9 @@ type Range struct {
 
 // Faults are what is wrong with messages on purpose. Each is counted, and a proof knows where it must end.
 type Faults struct {
-	Duplicate config.Percent `yaml:"duplicate,omitempty" json:"duplicate,omitempty" jsonschema:"description=Share of messages that repeat the bytes of an earlier one, as 0.1%"`
-	Poison    Poison         `yaml:"poison,omitempty" json:"poison,omitzero"`
+	Duplicate  config.Percent `yaml:"duplicate,omitempty" json:"duplicate,omitempty" jsonschema:"description=Share of messages that repeat the bytes of an earlier one, as 0.1%"`
+	OutOfOrder config.Percent `yaml:"out_of_order,omitempty" json:"out_of_order,omitempty" jsonschema:"description=Share of messages that are held back until a later one with their key has gone, as 0.5%"`
+	Poison     Poison         `yaml:"poison,omitempty" json:"poison,omitzero"`
 }
 
 // Poison are messages that no consumer can take as they are.

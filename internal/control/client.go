@@ -70,6 +70,16 @@ func (c *Client) PublishProof(ctx context.Context, p *Proof) error {
 	return c.call(ctx, http.MethodPut, "/v1/proof", p, nil)
 }
 
+// PublishComparison is PublishLoad for a comparison.
+func (c *Client) PublishComparison(ctx context.Context, x *Comparison) error {
+	return c.call(ctx, http.MethodPut, "/v1/comparison", x, nil)
+}
+
+// PublishSearch is PublishLoad for a search.
+func (c *Client) PublishSearch(ctx context.Context, s *Search) error {
+	return c.call(ctx, http.MethodPut, "/v1/search", s, nil)
+}
+
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

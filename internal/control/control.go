@@ -22,6 +22,8 @@
 //	POST /v1/do/{verb}  JSON arguments in, JSON result out
 //	PUT  /v1/load       another process (loadgen run) publishes its Load
 //	PUT  /v1/proof      another process (loadgen verify) publishes its Proof
+//	PUT  /v1/comparison another process (loadgen compare, calibrate) publishes its Comparison
+//	PUT  /v1/search     another process (loadgen search) publishes its Search
 //	GET  /healthz       200 while the server serves
 //	GET  /metrics       the handler given with WithMetrics
 package control

@@ -57,6 +57,7 @@ func TestSnapshotTravelsWhole(t *testing.T) {
 	want := full()
 	hub.Update(func(s *Snapshot) {
 		s.Parts, s.Attention, s.Load, s.Streams, s.Reports, s.Notify, s.Proof = want.Parts, want.Attention, want.Load, want.Streams, want.Reports, want.Notify, want.Proof
+		s.Comparison, s.Search = want.Comparison, want.Search
 	})
 	got, err := c.Snapshot(t.Context())
 	if err != nil {
@@ -75,12 +76,15 @@ func TestSnapshotHandedOutNeverChanges(t *testing.T) {
 	mine := full()
 	hub.Update(func(s *Snapshot) {
 		s.Load, s.Streams, s.Notify, s.Proof = mine.Load, mine.Streams, mine.Notify, mine.Proof
+		s.Comparison, s.Search = mine.Comparison, mine.Search
 	})
 	out := hub.Snapshot()
 	before, _ := json.Marshal(out)
 	mine.Load.History[0].Rate = -1 // the giver goes on with what it gave
 	mine.Load.ErrorsByCause["x"] = 1
 	mine.Streams[0].Partitions[0].End = -1
+	mine.Comparison.Runs[0].Build = "changed"
+	mine.Search.Trial.Rate = -1
 	hub.Update(func(s *Snapshot) { // and the next change works in place
 		s.Load.Sent = -1
 		s.Load.Stages[0].Name = "changed"
@@ -89,6 +93,11 @@ func TestSnapshotHandedOutNeverChanges(t *testing.T) {
 		s.Notify.Messages[0].Title = "changed"
 		s.Notify.Channels[0].Name = "changed"
 		s.Proof.Lost = -1
+		s.Comparison.Findings[0].Estimate = -1
+		s.Comparison.Runs[0].State = "changed"
+		s.Search.Trials[0].Rate = -1
+		s.Search.Trial.Rate = -2
+		s.Search.Reasons[0] = "changed"
 	})
 	if after, _ := json.Marshal(out); !bytes.Equal(before, after) {
 		t.Errorf("a snapshot that was handed out has changed:\n%s\n%s", before, after)
@@ -162,6 +171,27 @@ func TestStreamSurvivesDeathAndReturn(t *testing.T) {
 	until(t, updates, "live again", func(u Update) bool { return u.Live && u.Snapshot.Load.Run == "second" })
 	cancel()
 	for range updates { // closed once the goroutine has ended
+	}
+}
+
+// A program that ends says so: its last state reaches whoever watches, also if it ends at once.
+func TestTheLastStateReachesReaders(t *testing.T) {
+	for range 20 {
+		hub, s, c := start(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		updates := c.Stream(ctx)
+		until(t, updates, "live", func(u Update) bool { return u.Live })
+		hub.Update(func(s *Snapshot) { s.Done = true })
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		u := until(t, updates, "the end", func(u Update) bool { return !u.Live })
+		if u.Snapshot == nil || !u.Snapshot.Done {
+			t.Fatalf("the last thing heard is not the end: %+v", u.Snapshot)
+		}
+		cancel()
+		for range updates {
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type Update struct {
 	Live     bool
 	Err      error     // why it is not live
 	RetryAt  time.Time // when not live
+	Own      []string  // verbs that are there even if the server is not: see Either
 }
 
 // Stream follows the server until ctx ends, through its death and return. The channel holds at most one Update, the newest; a

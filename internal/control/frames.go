@@ -46,6 +46,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if !write(true) {
 		return
 	}
+	defer func() { // a server that stops still tells its last state: how a run has ended
+		if s.hub.Snapshot().Seq != seen {
+			write(false)
+		}
+	}()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	pause := time.NewTimer(0)

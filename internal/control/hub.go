@@ -15,8 +15,8 @@ type Hub struct {
 	now    atomic.Pointer[Snapshot]
 	events []Event // ring of eventsKept, the newest last
 	subs   map[chan struct{}]struct{}
-	// loadAt and proofAt tell when another process last sent its section; only such sections can fall silent.
-	loadAt, proofAt time.Time
+	// When another process last sent its section; only such sections can fall silent.
+	loadAt, proofAt, comparisonAt, searchAt time.Time
 }
 
 // NewHub starts with an empty snapshot.
@@ -47,6 +47,12 @@ func (h *Hub) update(touch bool, change func(*Snapshot)) {
 	}
 	if s.Proof != nil && s.Proof.Source == "" {
 		h.proofAt = time.Time{}
+	}
+	if s.Comparison != nil && s.Comparison.Source == "" {
+		h.comparisonAt = time.Time{}
+	}
+	if s.Search != nil && s.Search.Source == "" {
+		h.searchAt = time.Time{}
 	}
 	s.Seq = old.Seq + 1
 	if touch {
@@ -119,24 +125,61 @@ func (h *Hub) publishProof(p *Proof) {
 	})
 }
 
+func (h *Hub) publishComparison(c *Comparison) {
+	at := time.Now()
+	h.update(true, func(s *Snapshot) {
+		c.Silent = false
+		c.At = at
+		if c.Source == "" {
+			c.Source = "another process"
+		}
+		s.Comparison, h.comparisonAt = c, at
+	})
+}
+
+func (h *Hub) publishSearch(f *Search) {
+	at := time.Now()
+	h.update(true, func(s *Snapshot) {
+		f.Silent = false
+		f.At = at
+		if f.Source == "" {
+			f.Source = "another process"
+		}
+		s.Search, h.searchAt = f, at
+	})
+}
+
 // expire marks the sections whose publisher has fallen silent. The server calls it each second.
 func (h *Hub) expire(now time.Time) {
 	h.mu.Lock()
-	s := h.now.Load()
-	load := s.Load != nil && !s.Load.Silent && !s.Load.Over() && !h.loadAt.IsZero() && now.Sub(h.loadAt) > SilentAfter
-	proof := s.Proof != nil && !s.Proof.Silent && !s.Proof.Done && !h.proofAt.IsZero() && now.Sub(h.proofAt) > SilentAfter
+	any := h.silent(h.now.Load(), now, func(*bool) {})
 	h.mu.Unlock()
-	if !load && !proof {
-		return
+	if any {
+		h.update(false, func(s *Snapshot) { h.silent(s, now, func(to *bool) { *to = true }) })
 	}
-	h.update(false, func(s *Snapshot) {
-		if load && s.Load != nil && now.Sub(h.loadAt) > SilentAfter {
-			s.Load.Silent = true
+}
+
+// silent hands over the marks of the sections that have fallen silent and are not marked yet. The hub is locked.
+func (h *Hub) silent(s *Snapshot, now time.Time, mark func(*bool)) (any bool) {
+	look := func(silent *bool, over bool, last time.Time) {
+		if !*silent && !over && !last.IsZero() && now.Sub(last) > SilentAfter {
+			any = true
+			mark(silent)
 		}
-		if proof && s.Proof != nil && now.Sub(h.proofAt) > SilentAfter {
-			s.Proof.Silent = true
-		}
-	})
+	}
+	if l := s.Load; l != nil {
+		look(&l.Silent, l.Over(), h.loadAt)
+	}
+	if p := s.Proof; p != nil {
+		look(&p.Silent, p.Done, h.proofAt)
+	}
+	if c := s.Comparison; c != nil {
+		look(&c.Silent, c.Over(), h.comparisonAt)
+	}
+	if f := s.Search; f != nil {
+		look(&f.Silent, f.Over(), h.searchAt)
+	}
+	return any
 }
 
 // clone copies everything that a change function could reach.
@@ -146,6 +189,7 @@ func clone(s *Snapshot) *Snapshot {
 	c.Attention = slices.Clone(s.Attention)
 	c.Reports = slices.Clone(s.Reports)
 	c.Verbs = slices.Clone(s.Verbs)
+	c.Launches = slices.Clone(s.Launches)
 	c.Streams = slices.Clone(s.Streams)
 	for i := range c.Streams {
 		c.Streams[i].Partitions = slices.Clone(c.Streams[i].Partitions)
@@ -175,6 +219,20 @@ func clone(s *Snapshot) *Snapshot {
 	if s.Proof != nil {
 		p := *s.Proof
 		c.Proof = &p
+	}
+	if s.Comparison != nil {
+		x := *s.Comparison
+		x.Runs, x.Findings = slices.Clone(x.Runs), slices.Clone(x.Findings)
+		c.Comparison = &x
+	}
+	if s.Search != nil {
+		x := *s.Search
+		x.Trials, x.Reasons = slices.Clone(x.Trials), slices.Clone(x.Reasons)
+		if x.Trial != nil {
+			t := *x.Trial
+			x.Trial = &t
+		}
+		c.Search = &x
 	}
 	return &c
 }

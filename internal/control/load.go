@@ -11,7 +11,8 @@ type Load struct {
 	Run        string  `json:"run"`
 	Profile    string  `json:"profile"`
 	Topic      string  `json:"topic,omitempty"`
-	State      string  `json:"state"` // Preparing, Running, Paused, Draining, Done, Failed
+	Cluster    string  `json:"cluster,omitempty"` // its name, or the addresses of its brokers
+	State      string  `json:"state"`             // Preparing, Running, Paused, Draining, Done, Failed
 	Stage      string  `json:"stage,omitempty"`
 	StageIndex int     `json:"stage_index"`
 	Stages     []Stage `json:"stages,omitempty"`

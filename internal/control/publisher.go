@@ -6,20 +6,30 @@ import (
 	"time"
 )
 
-// publishEvery bounds how often a Publisher speaks; well below SilentAfter.
-const publishEvery = 250 * time.Millisecond
+const (
+	// publishEvery bounds how often a Publisher speaks; well below SilentAfter.
+	publishEvery = 250 * time.Millisecond
+	// repeatEvery is how often a comparison or a search that goes on is told again: between two of their steps nothing changes for longer
+	// than SilentAfter, and whoever begins to serve meanwhile has not heard of them.
+	repeatEvery = 2 * time.Second
+)
 
-// A Publisher shows this process's load and proof on the screens of whoever serves the home, if anybody does. Its methods
-// return at once and never fail: a load run must not wait for a screen.
+// A Publisher shows this process's sections on the screens of whoever serves the home, if anybody does. Its methods return at
+// once and never fail: a load run must not wait for a screen.
 type Publisher struct {
-	client *Client
-	mu     sync.Mutex
-	load   *Load
-	proof  *Proof
-	wake   chan struct{}
-	stop   context.CancelFunc
-	done   chan struct{}
+	client     *Client
+	mu         sync.Mutex
+	load       section[Load]
+	proof      section[Proof]
+	comparison section[Comparison]
+	search     section[Search]
+	wake       chan struct{}
+	stop       context.CancelFunc
+	done       chan struct{}
 }
+
+// A section is what is still to be sent, and what was handed over last.
+type section[T any] struct{ next, last *T }
 
 // NewPublisher starts one. Close it to send the last state and to end its goroutine.
 func NewPublisher(ctx context.Context, client *Client) *Publisher {
@@ -30,14 +40,20 @@ func NewPublisher(ctx context.Context, client *Client) *Publisher {
 }
 
 // Load hands over the newest figures; they must not be changed afterwards.
-func (p *Publisher) Load(l *Load) { p.put(func() { p.load = l }) }
+func (p *Publisher) Load(l *Load) { put(p, &p.load, l) }
 
 // Proof is Load for a proof.
-func (p *Publisher) Proof(pr *Proof) { p.put(func() { p.proof = pr }) }
+func (p *Publisher) Proof(pr *Proof) { put(p, &p.proof, pr) }
 
-func (p *Publisher) put(set func()) {
+// Comparison is Load for a comparison. One that goes on is told again every two seconds.
+func (p *Publisher) Comparison(c *Comparison) { put(p, &p.comparison, c) }
+
+// Search is Comparison for a search.
+func (p *Publisher) Search(s *Search) { put(p, &p.search, s) }
+
+func put[T any](p *Publisher, s *section[T], v *T) {
 	p.mu.Lock()
-	set()
+	s.next, s.last = v, v
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -55,11 +71,15 @@ func (p *Publisher) run(ctx context.Context) {
 	defer close(p.done)
 	pause := time.NewTimer(publishEvery)
 	defer pause.Stop()
+	again := time.NewTicker(repeatEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			p.send(ctx)
 			return
+		case <-again.C:
+			p.repeat()
 		case <-p.wake:
 		}
 		p.send(ctx)
@@ -71,33 +91,39 @@ func (p *Publisher) run(ctx context.Context) {
 	}
 }
 
+func (p *Publisher) repeat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := &p.comparison; c.next == nil && c.last != nil && !c.last.Over() {
+		c.next = c.last
+	}
+	if s := &p.search; s.next == nil && s.last != nil && !s.last.Over() {
+		s.next = s.last
+	}
+}
+
 // send keeps what it could not send unless there is something newer. Close does not interrupt it: a call that was given up could
 // still reach the server, behind the last state.
 func (p *Publisher) send(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	p.mu.Lock()
-	load, proof := p.load, p.proof
-	p.load, p.proof = nil, nil
-	p.mu.Unlock()
-	if load != nil && p.client.PublishLoad(ctx, load) != nil {
-		p.keep(func() {
-			if p.load == nil {
-				p.load = load
-			}
-		})
-	}
-	if proof != nil && p.client.PublishProof(ctx, proof) != nil {
-		p.keep(func() {
-			if p.proof == nil {
-				p.proof = proof
-			}
-		})
-	}
+	post(ctx, p, &p.load, p.client.PublishLoad)
+	post(ctx, p, &p.proof, p.client.PublishProof)
+	post(ctx, p, &p.comparison, p.client.PublishComparison)
+	post(ctx, p, &p.search, p.client.PublishSearch)
 }
 
-func (p *Publisher) keep(set func()) {
+func post[T any](ctx context.Context, p *Publisher, s *section[T], publish func(context.Context, *T) error) {
+	p.mu.Lock()
+	v := s.next
+	s.next = nil
+	p.mu.Unlock()
+	if v == nil || publish(ctx, v) == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	set()
+	if s.next == nil {
+		s.next = v
+	}
 }

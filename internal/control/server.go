@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -125,6 +126,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/do/{verb}", s.do)
 	mux.HandleFunc("PUT /v1/load", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishLoad) })
 	mux.HandleFunc("PUT /v1/proof", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishProof) })
+	mux.HandleFunc("PUT /v1/comparison", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishComparison) })
+	mux.HandleFunc("PUT /v1/search", func(w http.ResponseWriter, r *http.Request) { take(w, r, s.hub.publishSearch) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"ok": true, "version": s.hub.Snapshot().Version})
 	})
@@ -180,7 +183,11 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	result, err := verb(ctx, args)
 	if err != nil {
-		refuse(w, http.StatusUnprocessableEntity, &Error{Message: fmt.Sprintf("%s: %v", name, err), Hint: hintOf(err)})
+		text := err.Error()
+		if !strings.HasPrefix(text, name+": ") { // a verb that was passed on to another server says so already
+			text = name + ": " + text
+		}
+		refuse(w, http.StatusUnprocessableEntity, &Error{Message: text, Hint: hintOf(err)})
 		return
 	}
 	reply(w, http.StatusOK, result)

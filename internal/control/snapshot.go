@@ -41,6 +41,10 @@ type Snapshot struct {
 	Runs      []Run       `json:"runs,omitempty"` // the newest first
 	Notify    *Notify     `json:"notify,omitempty"`
 	Proof     *Proof      `json:"proof,omitempty"`
+	Launches  []Launch    `json:"launches,omitempty"` // started by hand from a screen, the newest first
+
+	Comparison *Comparison `json:"comparison,omitempty"`
+	Search     *Search     `json:"search,omitempty"`
 
 	Verbs  []string `json:"verbs,omitempty"`  // what POST /v1/do/{verb} offers; filled by the server
 	Events []Event  `json:"events,omitempty"` // the newest last; filled by the hub

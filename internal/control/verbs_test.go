@@ -29,6 +29,7 @@ func TestVerbs(t *testing.T) {
 			return nil, &cli.Error{Err: errors.New("no run"), Hint: "start one"}
 		},
 		"panic": func(context.Context, json.RawMessage) (any, error) { panic("boom") },
+		"far":   func(context.Context, json.RawMessage) (any, error) { return nil, &Error{Message: "far: too far"} },
 	})
 	var out struct{ Rate float64 }
 	if err := c.Do(t.Context(), "rate", map[string]float64{"factor": 1.05}, &out); err != nil || out.Rate != 105 {
@@ -39,7 +40,8 @@ func TestVerbs(t *testing.T) {
 	}
 	for _, tc := range []struct{ verb, text, hint string }{
 		{"fail", "fail: no run", "start one"},
-		{"fly", "fly: not offered here", "offered: fail, panic, rate, stop"},
+		{"far", "far: too far", ""}, // another server's answer, passed on
+		{"fly", "fly: not offered here", "offered: fail, far, panic, rate, stop"},
 		{"panic", "/v1/do/panic: internal error: boom", "this is a bug of weir; the work itself goes on"},
 	} {
 		err := c.Do(t.Context(), tc.verb, nil, nil)
@@ -79,6 +81,8 @@ func TestPublisherShowsItsSectionElsewhere(t *testing.T) {
 	}
 	p.Load(&Load{Run: "r1", State: Done, Source: "loadgen", Sent: 1001})
 	p.Proof(&Proof{Run: "r1", Done: true})
+	p.Comparison(&Comparison{ID: "c1", State: Running})
+	p.Search(&Search{ID: "s1", State: Running})
 	p.Close()
 	s := hub.Snapshot()
 	if s.Load == nil || s.Load.Sent != 1001 || s.Load.State != Done || s.Load.Source != "loadgen" {
@@ -86,6 +90,26 @@ func TestPublisherShowsItsSectionElsewhere(t *testing.T) {
 	}
 	if s.Proof == nil || !s.Proof.Done || s.Proof.Source == "" {
 		t.Errorf("the proof did not arrive: %+v", s.Proof)
+	}
+	if s.Comparison == nil || s.Comparison.ID != "c1" || s.Comparison.Source == "" || s.Search == nil || s.Search.ID != "s1" || s.Search.Source == "" {
+		t.Errorf("comparison and search did not arrive: %+v, %+v", s.Comparison, s.Search)
+	}
+}
+
+// Between two runs of a comparison nothing changes for longer than silence is borne.
+func TestAComparisonThatGoesOnIsNotSilent(t *testing.T) {
+	p := &Publisher{}
+	going, over := &Comparison{State: Running}, &Search{State: Done}
+	p.comparison.last, p.search.last = going, over
+	p.repeat()
+	if p.comparison.next != going || p.search.next != nil {
+		t.Errorf("repeated %v and %v, want the comparison that goes on and not the search that is over", p.comparison.next, p.search.next)
+	}
+	newer := &Comparison{State: Done}
+	p.comparison.next, p.comparison.last = newer, newer
+	p.repeat()
+	if p.comparison.next != newer {
+		t.Error("an older state was put in front of the newest")
 	}
 }
 
@@ -126,6 +150,14 @@ func TestSilentPublisherShows(t *testing.T) {
 		if hub.Snapshot().Load.Silent {
 			t.Error("the program's own section was taken for a publisher's")
 		}
+		hub.publishComparison(&Comparison{State: Running})
+		hub.publishSearch(&Search{State: Running})
+		time.Sleep(SilentAfter + time.Second)
+		hub.publishSearch(&Search{State: Running}) // one of them goes on
+		hub.expire(time.Now())
+		if s := hub.Snapshot(); !s.Comparison.Silent || s.Search.Silent {
+			t.Errorf("silent: comparison %v, search %v; want the comparison only", s.Comparison.Silent, s.Search.Silent)
+		}
 	})
 }
 
@@ -151,10 +183,13 @@ func full() Snapshot {
 		Parts:     []Part{{Name: "kafka", State: OK, Detail: "3 brokers"}},
 		Attention: []Attention{{Level: Bad, What: "FAILED", Job: "j", Unit: "FIN", Since: at, Detail: "d", Next: "n"}},
 		Load: &Load{At: at, Run: "r", Profile: "p", State: Running, Stages: []Stage{{Name: "ramp", Duration: 1, Target: 2}}, ErrorsByCause: map[string]int64{"timeout": 2},
-			Window: Latency{Response: Quantiles{1, 2, 3, 4, 5, 6}}, History: []Point{{1, 2, 3, 4}}, Limits: []Limit{{Name: "p99", Want: "≤ 1", Got: "0.4", State: OK}}},
+			Window: Latency{Response: Quantiles{1, 2, 3, 4, 5, 6}}, History: []Point{{T: 1, Target: 2, Rate: 3, P99: 4}}, Limits: []Limit{{Name: "p99", Want: "≤ 1", Got: "0.4", State: OK}}},
 		Streams: []Stream{{Job: "j", Table: "a.b", Topic: "t", State: Running, Snapshot: 8482112345678901234, Partitions: []Partition{{1, 2, 3}}, History: []StreamPoint{{T: at, Behind: 1}}}},
 		Reports: []Report{{Job: "daily", State: Done, Rows: 7, Started: at}},
 		Notify:  &Notify{At: at, Sent: 1, Channels: []Channel{{Name: "#x", State: OK}}, Messages: []Message{{State: "sent", Title: "t"}}},
 		Proof:   &Proof{At: at, Run: "r", Sent: 10, Rows: 10, Done: true},
+		Comparison: &Comparison{At: at, ID: "c", Kind: Compare, State: Running, Pairs: 6, Round: 1, Runs: []PairRun{{Build: "baseline", Pair: 1, State: Done}},
+			Findings: []Finding{{Metric: "p99", Gated: true, Floor: 0.1, Estimate: 0.02, From: -0.01, To: 0.05}}},
+		Search: &Search{At: at, ID: "s", SLO: "p99<100ms", State: Running, Trials: []Trial{{Rate: 1000, Outcome: Kept}}, Trial: &Trial{Rate: 2000, Phase: "step up"}, Reasons: []string{"why"}},
 	}
 }

@@ -49,7 +49,7 @@ func TestMistakesHaveAPlace(t *testing.T) {
 		{"a section", "kafka:\n  brokers: {a: 1}", "weir.yaml:2:13: expected the word embedded or a list of host:port"},
 		{"a number", "kafka:\n  brokers: [9092]", "weir.yaml:2:12: expected a list of host:port, got 9092 in it"},
 		{"nothing", "kafka: {tls: {}}", `weir.yaml:1:9: missing key "brokers": the word embedded or a list of host:port`},
-		{"an unset variable", "kafka:\n  brokers: ${env:NONE}", "weir.yaml:2:12: the environment has no variable NONE"},
+		{"an unset variable", "kafka:\n  brokers: ${env:NONE}", "weir.yaml:2:12: the environment has no variable NONE; set it, or write ${NONE:-DEFAULT}"},
 		{"an unknown mechanism", "kafka:\n  brokers: a:1\n  sasl: {mechanism: SCRAM-SHA-255, user: u, password: p}", `weir.yaml:3:21: expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM, got "SCRAM-SHA-255"; did you mean "SCRAM-SHA-256"?`},
 		{"an empty user", "kafka:\n  brokers: a:1\n  sasl: {mechanism: PLAIN, user: '', password: p}", "weir.yaml:3:34: expected the name to log in with, got nothing"},
 		{"no password", "kafka:\n  brokers: a:1\n  sasl: {mechanism: PLAIN, user: ann}", "weir.yaml:3:10: expected a reference to the password such as ${env:KAFKA_PASSWORD}, got nothing"},

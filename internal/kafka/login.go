@@ -112,7 +112,7 @@ func (s *SASL) tokenError(err error) error {
 		}
 		return &loginError{fmt.Sprintf("the token endpoint %s gives client %s no token (HTTP %d%s)", s.TokenURL, s.ClientID, answered.Response.StatusCode, code), hint}
 	}
-	if said, hint := tlsfile.Words("kafka.sasl.token_ca", err); said != "" {
+	if said, hint := (tlsfile.Config{CA: s.TokenCA}).Words("kafka.sasl.token_ca", err); said != "" {
 		return &loginError{fmt.Sprintf("the token endpoint %s: %s", s.TokenURL, said), strings.ReplaceAll(hint, "kafka.sasl.token_ca: {ca: FILE}", "kafka.sasl: {token_ca: FILE}")}
 	}
 	return &loginError{fmt.Sprintf("the token endpoint %s does not answer (%s)", s.TokenURL, reason(err)), hint}

@@ -158,7 +158,7 @@ func (d *dialer) words(at string, err error, stood bool, look prober) (said, hin
 	if said, hint, ok := d.loginWords(at, err, look); ok {
 		return said, hint
 	}
-	if said, hint := tlsfile.Words("kafka.tls", err); said != "" {
+	if said, hint := d.tls().Words("kafka.tls", err); said != "" {
 		return fmt.Sprintf("broker %s: %s", at, said), hint
 	}
 	switch {
@@ -181,6 +181,14 @@ func (d *dialer) words(at string, err error, stood bool, look prober) (said, hin
 	}
 	return fmt.Sprintf("no broker answers on %s (%s)", at, reason(err)),
 		"start it, or correct kafka.brokers in weir.yaml (or --brokers); `embedded` is the broker inside weir"
+}
+
+// tls is the block of weir.yaml; without one nothing is shown.
+func (d *dialer) tls() tlsfile.Config {
+	if d.config.TLS == nil {
+		return tlsfile.Config{}
+	}
+	return *d.config.TLS
 }
 
 // loginWords says what a broker has against a login.

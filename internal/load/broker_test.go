@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 		serveBroker(os.Getenv("WEIR_TEST_DIR"))
 	case "run":
 		killedRun()
+	case "resumed":
+		resumedRun()
 	default:
 		os.Exit(m.Run())
 	}

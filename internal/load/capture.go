@@ -131,7 +131,7 @@ func (p *Profile) replay() (Curve, error) {
 	file := p.path(p.Rate.Capture)
 	all, ok, err := ReadCapture(file)
 	if err != nil {
-		return nil, fmt.Errorf("rate.capture: %w", err)
+		return nil, fileError("rate.capture", p.Rate.Capture, err)
 	}
 	if !ok {
 		return nil, fmt.Errorf("rate.capture: %s is no capture: `loadgen capture` writes one", file)

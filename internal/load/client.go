@@ -11,15 +11,9 @@ const maxBufferedBytes = 256 << 20
 
 // clientOptions are the producer's settings: the profile's, and those without which a figure would be wrong.
 func (p *Profile) clientOptions() []kgo.Opt {
-	linger, batch, delivery := defaultLinger, int32(defaultBatch), p.deliveryTimeout()
+	linger, batch, delivery := defaultLinger, int32(p.largestBatch()), p.deliveryTimeout()
 	if p.Producer.Linger != nil {
 		linger = time.Duration(*p.Producer.Linger)
-	}
-	if p.Producer.Batch > 0 {
-		batch = int32(p.Producer.Batch)
-	}
-	if s := p.largest(); s > int(batch)-4096 { // a message must fit into a batch
-		batch = int32(s + 64<<10)
 	}
 	opts := []kgo.Opt{
 		kgo.ProducerLinger(linger),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,11 +26,17 @@ type Hook struct {
 }
 
 func (h Hook) name() string {
-	if h.Mark != "" {
+	switch {
+	case h.idle():
+		return strings.TrimSpace(h.Mark + " (no command)")
+	case h.Mark != "":
 		return h.Mark
 	}
 	return h.Run[:min(len(h.Run), 60)]
 }
+
+// idle reports that the command is the shell's nothing: what a shipped profile has in the place of one that only its user can know.
+func (h Hook) idle() bool { return slices.Contains([]string{"true", ":"}, strings.TrimSpace(h.Run)) }
 
 func (p *Profile) validateHooks(c *complaints) {
 	var stages []Stage
@@ -135,6 +142,12 @@ func (r *run) hook(ctx context.Context, i int, h Hook) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r.note("hook: " + h.name())
+	if h.idle() {
+		r.hookLock.Lock()
+		defer r.hookLock.Unlock()
+		r.hooked[i].Ran++
+		return
+	}
 	cmd := exec.CommandContext(ctx, "sh", "-c", h.Run)
 	cmd.Dir = r.Profile.dir
 	cmd.Env = append(os.Environ(), "WEIR_RUN="+r.manifest.Run, "WEIR_HOOK="+h.name())

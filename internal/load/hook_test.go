@@ -25,7 +25,7 @@ func TestHooksRunAtTheirTime(t *testing.T) {
 		}
 		return sum
 	}
-	sum := run(`{at: hold+100ms, mark: kill, run: "echo $WEIR_RUN $WEIR_HOOK > out.txt"}, {at: 100ms, every: 200ms, run: "true"}, {at: 0s, run: "sleep 600 & wait", mark: long}`)
+	sum := run(`{at: hold+100ms, mark: kill, run: "echo $WEIR_RUN $WEIR_HOOK > out.txt"}, {at: 100ms, every: 200ms, run: "true", mark: nothing}, {at: 0s, run: "sleep 600 & wait", mark: long}`)
 	b, err := os.ReadFile(filepath.Join(dir, "out.txt"))
 	if err != nil || string(b) != sum.Run+" kill\n" {
 		t.Errorf("the command wrote %q, %v", b, err)
@@ -36,6 +36,9 @@ func TestHooksRunAtTheirTime(t *testing.T) {
 	}
 	if got := at["hook: kill"]; got < 0.4 || got > 0.7 || sum.Interactive || sum.Verdict != VerdictPass {
 		t.Errorf("the hook ran at %.2f s, interactive %v, %s (%s)", got, sum.Interactive, sum.Verdict, sum.Reason)
+	}
+	if what := at["hook: nothing (no command)"]; what == 0 {
+		t.Errorf("a hook without a command is called so: %v", at)
 	}
 	if h := sum.Hooks; len(h) != 3 || h[0].Ran != 1 || h[1].Ran < 3 || h[1].Ran > 5 || h[2].Failed > 0 {
 		t.Errorf("got %+v", h)

@@ -8,13 +8,19 @@ import (
 
 // Editors get a JSON Schema made from the profile's types; what follows are those that are written in a way of their own.
 
-// Schema refuses what this version does not do.
-func (later) Schema() *jsonschema.Schema { return &jsonschema.Schema{Not: &jsonschema.Schema{}} }
-
 // Schema takes a word or a number.
 func (text) Schema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}}
 }
+
+// JSONSchemaExtend lets a profile that extends another leave out what that one has.
+func (Profile) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.Required = []string{"apiVersion", "kind", "name"}
+	s.AnyOf = []*jsonschema.Schema{{Required: []string{"rate"}}, {Required: []string{"extends"}}}
+}
+
+// JSONSchemaExtend: the name may be in the profile that is extended.
+func (Topic) JSONSchemaExtend(s *jsonschema.Schema) { s.Required = nil }
 
 // Schema takes the word max or the section. It is written out, because the section's own schema would refer to definitions that
 // are not at the top of the file.

@@ -89,9 +89,9 @@ func TestManifestSurvivesAKill(t *testing.T) {
 }
 
 // readAll reads what is in the topic now.
-func readAll(tb testing.TB, addr string) []*kgo.Record {
+func readAll(tb testing.TB, addr string, opts ...kgo.Opt) []*kgo.Record {
 	tb.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics("bank.transactions"), kgo.FetchMaxWait(100*time.Millisecond))
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr), kgo.ConsumeTopics("bank.transactions"), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		tb.Fatal(err)
 	}

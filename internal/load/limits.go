@@ -10,21 +10,27 @@ import (
 	"weir/internal/config"
 )
 
-// A Threshold decides the verdict of a run (response_ms, service_ms, error_ratio) or of its proof (lost, duplicated, freshness_s).
+// A Threshold decides the verdict of a run (response_ms, service_ms, error_ratio, memory_mib, memory_mib_h) or of its proof (lost, duplicated,
+// freshness_s).
 type Threshold struct {
-	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=error_ratio,enum=freshness_s,enum=lost,enum=duplicated"`
+	Metric string  `yaml:"metric" json:"metric" jsonschema:"required,enum=response_ms,enum=service_ms,enum=error_ratio,enum=memory_mib,enum=memory_mib_h,enum=freshness_s,enum=lost,enum=duplicated"`
 	Stat   string  `yaml:"stat,omitempty" json:"stat,omitempty" jsonschema:"enum=p50,enum=p90,enum=p99,enum=p99.9,enum=max,description=Of latencies; freshness_s has p50, p99 and max"`
-	Max    float64 `yaml:"max" json:"max" jsonschema:"required"`
+	Max    float64 `yaml:"max" json:"max" jsonschema:"required,description=The most that is allowed"`
 
 	Stage string          `yaml:"stage,omitempty" json:"stage,omitempty" jsonschema:"description=Only messages that are due in this stage. Default: the whole run"`
 	Over  config.Duration `yaml:"over,omitempty" json:"over,omitempty" jsonschema:"description=The worst window of this length counts, as 1m, in place of the whole run or stage"`
 	Abort bool            `yaml:"abort,omitempty" json:"abort,omitempty" jsonschema:"description=Once broken, the run ends. Default false"`
 	After config.Duration `yaml:"after,omitempty" json:"after,omitempty" jsonschema:"description=Not before this time of the run or the stage: it has to settle"`
+
+	Process string `yaml:"process,omitempty" json:"process,omitempty" jsonschema:"description=Of memory_mib (the most that a process had) and memory_mib_h (its growth an hour): generator (default) or pipeline (the one that serves this home) or a file that holds a process id"`
 }
 
 // String names the threshold: response_ms p99 of steady over 1m0s.
 func (t Threshold) String() string {
 	s := t.Metric
+	if t.Process != "" {
+		s += " of " + t.Process
+	}
 	if t.Stat != "" {
 		s += " " + t.Stat
 	}
@@ -39,7 +45,7 @@ func (t Threshold) String() string {
 
 // ofRun reports that the run decides it; the others are decided by the proof.
 func (t Threshold) ofRun() bool {
-	return t.Metric == "response_ms" || t.Metric == "service_ms" || t.Metric == "error_ratio"
+	return t.Metric == "response_ms" || t.Metric == "service_ms" || t.Metric == "error_ratio" || t.ofMemory()
 }
 
 // A Check is a threshold with its value.
@@ -79,6 +85,7 @@ type limit struct {
 	worst float64
 	when  time.Duration // it ended the run
 	sum   *hdrhistogram.Histogram
+	grows growth // of memory_mib and memory_mib_h
 }
 
 // blocks of a window: it slides by so much of its length.
@@ -96,7 +103,7 @@ func newPacked() *hdrhistogram.PackedHistogram { return hdrhistogram.NewPacked(1
 
 // take adds a second of a stage.
 func (l *limit) take(stage int, w latency) {
-	if l.stage >= 0 && stage != l.stage || l.Metric == "error_ratio" {
+	if l.stage >= 0 && stage != l.stage || l.Metric == "error_ratio" || l.ofMemory() {
 		return
 	}
 	l.seen = true
@@ -119,6 +126,9 @@ func (l *limit) block() time.Duration { return max(time.Second, time.Duration(l.
 func (l *limit) look(now time.Duration, r *run) (broken bool) {
 	if l.Metric == "error_ratio" {
 		l.seen = l.seen || r.sentIn(l.stage) > 0
+	}
+	if l.ofMemory() {
+		return l.lookAtMemory(now, r)
 	}
 	if !l.seen {
 		return false
@@ -152,6 +162,23 @@ func (l *limit) look(now time.Duration, r *run) (broken bool) {
 	return true
 }
 
+// lookAtMemory takes the process's memory once the warm-up is over: until then buffers and caches fill.
+func (l *limit) lookAtMemory(now time.Duration, r *run) (broken bool) {
+	if now < max(r.warmup, time.Duration(l.After)) {
+		return false
+	}
+	l.grows.look(now)
+	v, known := l.grows.value(l.Metric)
+	if !known {
+		return false
+	}
+	if l.worst = v; !l.Abort || v <= l.Max {
+		return false
+	}
+	l.when = now
+	return true
+}
+
 // value is the statistic over the ring.
 func (l *limit) value() float64 {
 	l.sum.Reset()
@@ -161,11 +188,12 @@ func (l *limit) value() float64 {
 	return at(l.sum, l.Stat)
 }
 
-// end judges what has not filled a window.
-func (l *limit) end() {
-	if l.Over > 0 && l.seen && l.worst == 0 {
-		l.worst = l.value()
+// slid is the worst window, or what there is while none is full.
+func (l *limit) slid() float64 {
+	if l.seen && l.worst == 0 {
+		return l.value()
 	}
+	return l.worst
 }
 
 // at is a statistic of a histogram of µs, in ms.
@@ -236,7 +264,9 @@ func (r *run) watchLimits() {
 				stage = i
 			}
 		}
-		r.rec.limits = append(r.rec.limits, newLimit(t, stage))
+		l := newLimit(t, stage)
+		l.grows.pid = r.process(t.Process)
+		r.rec.limits = append(r.rec.limits, l)
 	}
 }
 
@@ -245,10 +275,33 @@ func (r *run) broken(now time.Duration) error {
 	var err error
 	for _, l := range r.rec.limits {
 		if l.look(now, r) && err == nil {
-			err = fmt.Errorf("%w: %v is %.4g, the profile allows %.4g", ErrBroken, l.Threshold, l.worst, l.Max)
+			err = fmt.Errorf("%w: %v is %.4g, the profile allows %.4g%s", ErrBroken, l.Threshold, l.worst, l.Max, r.where(now))
 		}
 	}
 	return err
+}
+
+// where says at which rate a run was ended, and which rate of a stair before it was kept: what the step that broke says is little
+// without it.
+func (r *run) where(now time.Duration) string {
+	stages, ok := r.curve.(Planned)
+	if !ok {
+		return ""
+	}
+	i := stageAt(r.told, r.schedule.on(now))
+	at := r.told[i]
+	if len(r.told) < 2 || r.Profile.Rate.Shape == "spike" {
+		return ""
+	}
+	text := fmt.Sprintf(" (in stage %s, at %v", at.Name, rateWords(stages.Rate(r.schedule.on(now)), r.Profile.Rate.bytes()))
+	if r.Profile.Rate.Shape == "step" && i > 0 {
+		text += fmt.Sprintf("; %s, %v, was kept", r.told[i-1].Name, rateWords(r.told[i-1].To, r.Profile.Rate.bytes()))
+	}
+	return text + ")"
+}
+
+func rateWords(v float64, bytes bool) config.Rate {
+	return config.Rate{PerSecond: float64(int64(v + 0.5)), Bytes: bytes}
 }
 
 // checks are the thresholds with their values. The caller does not hold the recorder.
@@ -261,10 +314,13 @@ func (r *run) checks() []Check {
 			if r.sentIn(l.stage) > 0 {
 				c.set(r.errorRatio(l.stage))
 			}
+		case l.ofMemory():
+			if v, known := l.grows.value(l.Metric); known {
+				c.set(v)
+			}
 		case h == nil:
 		case l.Over > 0:
-			l.end()
-			c.set(l.worst)
+			c.set(l.slid())
 		case l.when > 0: // what followed while the run was ending does not mend it
 			c.set(max(l.worst, at(h, l.Stat)))
 		default:

@@ -197,6 +197,20 @@ func (l *Live) Stop() error {
 	return nil
 }
 
+// Abort ends the sending and gives up what is on its way; what is known of the run is kept.
+func (l *Live) Abort() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.run == nil {
+		return errNotRunning
+	}
+	l.hands = true
+	l.note(l.run.pace.now(), "aborted by hand")
+	l.stop(errStopped)
+	l.run.abort()
+	return nil
+}
+
 // state is what screens and results show.
 func (l *Live) state(now time.Duration) (paused bool, pausedFor time.Duration, hands bool, changes []Change) {
 	l.mu.Lock()

@@ -38,7 +38,16 @@ type Manifest struct {
 	// Shard says which part of the run this is; Shards then holds its one sender only, and Histograms what a merge needs.
 	Shard      ShardOf           `json:"shard,omitzero"`
 	Histograms map[string]string `json:"histograms,omitempty"` // HdrHistogram V2, base64: response, service, lag, size
-	Result     *Summary          `json:"result,omitempty"`
+	// Effective is the profile as it is run, and Dir the folder that its paths are relative to: what [Resume] goes on with.
+	Effective string `json:"effective,omitempty"`
+	Dir       string `json:"dir,omitempty"`
+	// Begun is when the schedule began; zero: it has not. OnCurve and Elapsed say how far it was when this was written.
+	Begun       time.Time     `json:"begun,omitzero"`
+	OnCurve     time.Duration `json:"on_curve_ns,omitempty"`
+	Elapsed     time.Duration `json:"elapsed_ns,omitempty"`
+	Interactive bool          `json:"interactive,omitempty"`
+	Resumptions []Resumption  `json:"resumptions,omitempty"`
+	Result      *Summary      `json:"result,omitempty"`
 }
 
 // A StreamRecord is where a part of the run went and what it held; the schema is the text itself, because a file may have
@@ -50,11 +59,17 @@ type StreamRecord struct {
 	Table    string       `json:"table"`
 	Subject  string       `json:"subject"`
 	SchemaID int          `json:"schema_id"`
+	LaterID  int          `json:"later_schema_id,omitempty"` // of content.evolve
 	Content  content.Spec `json:"content"`
 	// Ends are the first offsets behind the last acknowledged message, per partition.
 	Ends map[int32]int64 `json:"ends,omitempty"`
 	// Faults are those that had been sent when this was written, by kind; what a proof expects it works out itself.
 	Faults map[content.Fault]int64 `json:"faults,omitempty"`
+	// Messages and Bytes are what had been sent, values without keys.
+	Messages int64 `json:"messages,omitempty"`
+	Bytes    int64 `json:"bytes,omitempty"`
+	// Tops are, per partition and sender, one more than the last seq that is acknowledged there.
+	Tops map[int32][]uint64 `json:"tops,omitempty"`
 }
 
 // manifestVersion 2 has streams; 1 had one of them, unnamed.
@@ -88,6 +103,7 @@ type ShardRecord struct {
 	AckedBelow uint64      `json:"acked_below"` // seqs below are in the topic, except the failed ones
 	AckedAbove string      `json:"acked_above"` // bit set (base64, little endian) of those that are, from acked_below on
 	Failed     [][2]uint64 `json:"failed,omitempty"`
+	Position   float64     `json:"position,omitempty"` // of the message after the last one that was sent, on the curve
 
 	above []uint64
 }
@@ -213,7 +229,7 @@ func (m *Manifest) write(home string) error {
 // WriteDurable writes a file whole: it is there, on the disk, or as it was before.
 func WriteDurable(path string, b []byte) (err error) {
 	tmp := path + ".tmp"
-	f, err := os.Create(tmp)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) // a profile's variables may hold what is nobody else's
 	if err != nil {
 		return err
 	}

@@ -1,25 +1,40 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"weir/internal/config"
 	"weir/internal/content"
 )
 
 // Parse reads a profile; name stands in the complaints, and paths in the profile are relative to the folder of name.
-func Parse(name string, data []byte) (*Profile, error) {
-	p := &Profile{dir: filepath.Dir(name), source: string(data)}
-	if err := config.Decode(name, data, p); err != nil {
+func Parse(name string, data []byte, opt ...ParseOption) (*Profile, error) {
+	p := &Profile{dir: filepath.Dir(name), read: reading{name: name, data: data}}
+	for _, f := range opt {
+		f(&p.read)
+	}
+	if err := p.read.decode(p); err != nil {
 		return nil, err
 	}
+	p.source = p.read.text()
 	return p, nil
 }
 
-// Text is the file that the profile was read from.
+// Effective is the profile as it is run, with what flags and other files have changed, in the form that [Parse] reads.
+func (p *Profile) Effective() ([]byte, error) {
+	whole := *p
+	whole.Extends = "" // it is in it
+	return yaml.Marshal(&whole)
+}
+
+// Text is the file that the profile was read from, with what it extends.
 func (p *Profile) Text() string { return p.source }
 
 // Override is what flags say instead of the profile. Zero fields change nothing.
@@ -32,7 +47,7 @@ type Override struct {
 }
 
 // Apply changes the profile as flags want it. Count and Duration replace the profile's volume; then the last stage goes on
-// until they are reached, whatever its own duration was.
+// until they are reached, whatever its own duration was. The warm-up of a run that Rate or Duration changes is at most half of it.
 func (p *Profile) Apply(o Override) error {
 	if o.Topic != "" {
 		if len(p.Mix) > 0 {
@@ -62,6 +77,9 @@ func (p *Profile) Apply(o Override) error {
 	}
 	if o.Count > 0 || o.Duration > 0 {
 		p.Volume = Volume{Messages: o.Count, Duration: config.Duration(o.Duration)}
+		if o.Duration > 0 {
+			p.Warmup = min(p.Warmup, config.Duration(o.Duration/2))
+		}
 		if n := len(p.Rate.Stages); n > 0 {
 			p.Rate.openEnd()
 		}
@@ -70,6 +88,12 @@ func (p *Profile) Apply(o Override) error {
 	for i := range p.Thresholds { // of a stage that these flags took away: the whole run is judged
 		if t := &p.Thresholds[i]; names != nil && !slices.Contains(names, t.Stage) {
 			t.Stage = ""
+		}
+	}
+	for i := range p.Hooks { // likewise: from the start
+		stage, offset, _ := strings.Cut(string(p.Hooks[i].At), "+")
+		if _, err := time.ParseDuration(stage); err != nil && names != nil && !slices.Contains(names, strings.TrimSpace(stage)) {
+			p.Hooks[i].At = text(cmp.Or(strings.TrimSpace(offset), "0s"))
 		}
 	}
 	if all := p.Validate(); len(all) > 0 {

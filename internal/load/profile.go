@@ -30,11 +30,13 @@ type Profile struct {
 	Thresholds []Threshold `yaml:"thresholds,omitempty" jsonschema:"description=Limits that decide the verdict"`
 	Hooks      []Hook      `yaml:"hooks,omitempty" jsonschema:"description=Commands that run at a time of the schedule"`
 
-	Extends later `yaml:"extends,omitempty"`
-	Cluster later `yaml:"cluster,omitempty"`
+	Extends string `yaml:"extends,omitempty" jsonschema:"description=Name of a shipped profile or a file beside this one: what is not said here is as there. Sections are merged and lists replaced; a key without a value takes away what is there"`
+	Cluster string `yaml:"cluster,omitempty" jsonschema:"description=Name of a connection under clusters in weir.yaml. Default its kafka and registry"`
 
 	dir    string // of the file: paths in it are relative to it
 	source string // its text
+	window int    // messages on their way, where nothing says so and acknowledgements decide; 0: not known yet
+	read   reading
 }
 
 // Volume bounds a run.
@@ -68,14 +70,14 @@ type Producer struct {
 type Verify struct {
 	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
 	Destination Destination `yaml:"destination,omitempty"`
-	Consumer    later       `yaml:"consumer,omitempty"`
+	Consumer    Consumer    `yaml:"consumer,omitempty" jsonschema:"description=Reads the messages back while the run goes on"`
 }
 
 // Destination is the table that must hold what was sent.
 type Destination struct {
 	Table   string          `yaml:"table,omitempty" jsonschema:"description=Default: the topic's name"`
 	Timeout config.Duration `yaml:"drain_timeout,omitempty" jsonschema:"description=How long verify waits for the last rows. Default 0s"`
-	Engine  later           `yaml:"engine,omitempty"`
+	Engine  string          `yaml:"engine,omitempty" jsonschema:"enum=duckdb,description=What reads the table. Default duckdb: inside loadgen"`
 }
 
 // Defaults of what a profile leaves out.
@@ -94,6 +96,29 @@ func (p *Profile) Table() string { return p.table(&p.parts()[0].Part) }
 // Drain is how long the proof waits for the last rows.
 func (p *Profile) Drain() time.Duration { return time.Duration(p.Verify.Destination.Timeout) }
 
+// fit makes the window of a run as fast as acknowledgements allow as large as it must be: some batches of each partition. What is on
+// its way beyond waits in the client only, and costs: its bytes have left the processor's caches when they are sent.
+func (p *Profile) fit(mix *content.Mix) {
+	if !p.Rate.Max || p.MaxInFlight > 0 {
+		return
+	}
+	batch, partitions := defaultBatch, 0
+	if p.Producer.Batch > 0 {
+		batch = int(p.Producer.Batch)
+	}
+	for _, m := range p.parts() {
+		if n := int(m.Topic.Partitions); n > 0 {
+			partitions += n
+		} else {
+			partitions += defaultPartitions
+		}
+	}
+	p.window = min(max(min(4*partitions*batch, mostWindow)/mix.MeanSize(), 1000), defaultInFlight)
+}
+
+// mostWindow bounds the bytes of that window.
+const mostWindow = 16 << 20
+
 func (p *Profile) seed() uint64 {
 	if p.Seed == 0 {
 		return defaultSeed
@@ -106,6 +131,9 @@ func (p *Profile) inFlight() int {
 		return int(p.Rate.Closed.InFlight)
 	}
 	if p.MaxInFlight == 0 {
+		if p.window > 0 {
+			return p.window
+		}
 		return defaultInFlight
 	}
 	return int(p.MaxInFlight)

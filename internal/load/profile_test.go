@@ -61,7 +61,13 @@ func TestProfileMistakesHaveTheirPlace(t *testing.T) {
 		"max without a volume":      {strings.Replace(replace("{stages: [{target: 100/s}]}", "max"), "volume: {messages: 10}\n", "", 1), `p.yaml:4:7: rate: max needs a volume: messages, bytes or duration`},
 		"no topic":                  {replace("topic: {name: orders}\n", ""), `topic`},
 		"a bad topic name":          {replace("orders", "my orders"), `p.yaml:6:15: name: "my orders" is no topic name: want letters, digits, . _ -`},
-		"recreate":                  {replace("{name: orders}", "{name: orders, create: recreate}"), `p.yaml:6:31: create: recreate is not supported in this version; it has if_missing, never`},
+		"made anew":                 {replace("{name: orders}", "{name: orders, create: anew}"), `p.yaml:6:31: create: "anew" is none of if_missing, never, recreate`},
+		"a day at two speeds":       {shaped("shape: diurnal, peak: 9/s, trough: 1/s, period: 1h, speed: 12x"), `p.yaml:4:67: speed: want either speed or period: both say how long a day lasts`},
+		"a leak over a window":      {small + "thresholds: [{metric: memory_mib_h, max: 1, over: 1m}]\n", `p.yaml:7:51: over: memory_mib_h is judged over the whole run: remove it`},
+		"a process of a latency":    {small + "thresholds: [{metric: response_ms, stat: p99, max: 1, process: pipeline}]\n", `p.yaml:7:64: process: belongs to memory_mib and memory_mib_h, not to response_ms`},
+		"an engine that is none":    {small + "verify: {destination: {engine: spark}}\n", `p.yaml:7:32: engine: spark is not supported in this version; it has duckdb`},
+		"a group with blanks":       {small + "verify: {consumer: {group: a b}}\n", `p.yaml:7:28: group: "a b" is no name of a consumer group`},
+		"sizes and a file":          {small + "size: {distribution: learned, file: x, sizes: [1]}\n", `size: learned wants either a file or sizes`},
 		"a constant of nothing":     {small + "size: {distribution: constant}\n", `size: constant wants bytes, as 1KiB`},
 		"idempotent with acks 1":    {small + "producer: {acks: 1, idempotent: true}\n", `p.yaml:7:33: idempotent: wants acks: all`},
 		"a hook without a time":     {small + "hooks: [{at: soon, run: ls}]\n", `p.yaml:7:14: at: "soon" is no time of the schedule: want 90s, or one of its stages (stage 1), or steady+10m`},
@@ -93,7 +99,7 @@ func TestShippedProfilesAreGoodAndShort(t *testing.T) {
 		if lines := strings.Count(string(b), "\n"); lines >= 25 || !strings.HasPrefix(string(b), "# ") {
 			t.Errorf("%s: %d lines; want fewer than 25, the first a question", f, lines)
 		}
-		p, err := Parse(f, b)
+		p, err := Parse(filepath.Base(f), b, Shipped(os.DirFS("../../profiles")))
 		if err != nil {
 			t.Error(err)
 			continue
@@ -158,6 +164,14 @@ func TestFlagsOverrideTheProfile(t *testing.T) {
 	if c, err := p.streams(); err != nil || p.Topic.Name != "other" || p.Table() != "other" || c[0].Spec.Size.Bytes != 400 {
 		t.Errorf("got topic %s, table %s, size %v, %v", p.Topic.Name, p.Table(), p.Size, err)
 	}
+	p = mustParse(t, small+"warmup: 1m\nhooks: [{at: stage 1+5s, run: ls}, {at: 3s, run: ls}]\n")
+	if err := p.Apply(Override{Rate: rate(config.Rate{PerSecond: 7}), Duration: 30 * time.Second}); err != nil || p.Hooks[0].At != "5s" || p.Hooks[1].At != "3s" {
+		t.Errorf("hooks of a stage that is gone count from the start: got %+v, %v", p.Hooks, err)
+	}
+	p = mustParse(t, small+"warmup: 1m\n")
+	if err := p.Apply(Override{Duration: 30 * time.Second}); err != nil || p.Warmup != config.Duration(15*time.Second) {
+		t.Errorf("the warm-up is half of a shortened run at most: got %v, %v", p.Warmup, err)
+	}
 	if err := mustParse(t, small).Apply(Override{Topic: "not a topic"}); err == nil {
 		t.Error("a bad topic name in a flag passed")
 	}
@@ -168,7 +182,7 @@ func TestEditorsGetASchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"max_in_flight"`, `"not": true`, `"max"`, `"arrival"`, `"lognormal"`} {
+	for _, want := range []string{`"max_in_flight"`, `"max"`, `"arrival"`, `"lognormal"`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the schema lacks %s:\n%s", want, b)
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"weir/internal/content"
 )
 
 // Progress is how a run stands. Rates are of the last second; the window's latencies too.
@@ -46,6 +48,17 @@ type Progress struct {
 	Changes     []Change      // what was done by hand, and marks
 	Dropped     int64         // due, but not sent: the window was full
 
+	Resumed    int       // how often it was taken up again after its generator had died
+	Checks     []Check   // thresholds as they stand
+	Invalid    string    // why the run is worth nothing as it stands
+	Health     Health    // of the generator
+	Read       *ReadBack // nil: nothing is read back
+	Causes     []Cause   // of errors, the most frequent first
+	Partitions []PartitionCount
+	Sizes      []SizeBar
+	Spectrum   []Percentile
+	Faults     map[content.Fault]int64
+
 	History []Point // the run so far, at most historyPoints
 	Curve   []Point // the whole plan, at most historyPoints: only T and Target
 }
@@ -65,6 +78,10 @@ type Point struct {
 	Target float64 // messages/s
 	Rate   float64
 	P99    float64 // response, ms
+
+	P50, P999, Service float64 // ms; of service p99
+	Lag                float64 // ms behind the schedule, the worst send
+	Read               float64 // messages/s that came back
 }
 
 const (
@@ -83,6 +100,7 @@ type progress struct {
 	curve   []Point
 	window  [2]Quantiles
 	series  series
+	lag     float64 // ms behind the schedule, the worst send of the last second
 }
 
 type sample struct {
@@ -90,6 +108,7 @@ type sample struct {
 	sent, acked int64
 	bytes       int64
 	cpu         time.Duration
+	read        int64 // messages that came back
 }
 
 func (p *progress) start(r *run) {
@@ -122,9 +141,10 @@ func (r *run) report(ctx context.Context, stop context.CancelCauseFunc) {
 }
 
 func (r *run) sample() sample {
+	read := r.reader.count()
 	r.rec.mu.Lock()
 	defer r.rec.mu.Unlock()
-	return sample{r.pace.now(), r.handed(), r.rec.acked, r.rec.bytes, cpuTime()}
+	return sample{r.pace.now(), r.handed(), r.rec.acked, r.rec.bytes, cpuTime(), read}
 }
 
 // total is the length of the schedule as it looks at now, 0 if it has no end of its own.
@@ -191,8 +211,9 @@ func (p *progress) look(r *run) error {
 	p.ticks++
 	if p.ticks%perWindow == 0 {
 		p.window[0], p.window[1] = r.rec.rotate()
-		p.remember(r, now)
 		p.series.take(r, now)
+		p.lag = p.series.lag
+		p.remember(r, now)
 	}
 	if r.Progress != nil {
 		r.Progress(p.picture(r, now))
@@ -209,7 +230,12 @@ func (p *progress) remember(r *run, now sample) {
 		return
 	}
 	rate, _, _, _ := p.rates(now)
-	p.history = append(p.history, Point{now.at, r.target(now.at), rate, p.window[0].P99})
+	w := p.window[0]
+	x := Point{T: now.at, Target: r.target(now.at), Rate: rate, P99: w.P99, P50: w.P50, P999: w.P999, Service: p.window[1].P99, Lag: p.lag}
+	if n := len(p.samples); n > 0 && now.at > p.samples[0].at {
+		x.Read = float64(now.read-p.samples[0].read) / (now.at - p.samples[0].at).Seconds()
+	}
+	p.history = append(p.history, x)
 	if len(p.history) >= historyPoints {
 		for i := range len(p.history) / 2 {
 			p.history[i] = p.history[2*i+1]
@@ -232,45 +258,6 @@ func (r *run) target(t time.Duration) float64 {
 		return 0
 	}
 	return r.messages(r.schedule.rate(t)) / float64(r.processes())
-}
-
-func (p *progress) picture(r *run, now sample) Progress {
-	g := Progress{
-		At: time.Now(), Run: r.manifest.Run, Profile: r.Profile.Name, Topic: r.Profile.topics(), State: p.state.Load().(string),
-		Elapsed: now.at, Total: r.total(now.at), Planned: r.count(now.at), TargetRate: r.target(now.at), MaxMode: r.flat,
-		Sent: now.sent, Acked: now.acked, MaxInFlight: int64(r.Profile.inFlight()),
-		WindowResponse: p.window[0], WindowService: p.window[1], RSS: resident(),
-		History: append([]Point(nil), p.history...), Curve: p.curve,
-	}
-	g.Rate, g.AckRate, g.BytesPerSecond, g.CPU = p.rates(now)
-	onCurve := r.schedule.on(now.at)
-	if s, ok := r.curve.(Planned); ok {
-		g.Stages = s.Stages()
-		for g.StageIndex+1 < len(g.Stages) && g.Stages[g.StageIndex+1].Start <= onCurve {
-			g.StageIndex++
-		}
-		g.Stage = g.Stages[g.StageIndex].Name
-	}
-	if g.State == Measuring && onCurve < r.warmup {
-		g.State = Warming
-	}
-	var paused bool
-	if paused, g.PausedFor, g.Interactive, g.Changes = r.Live.state(now.at); paused && g.State != Draining && g.State != Done {
-		g.State = Paused
-	}
-	g.Dropped = r.dropped()
-	lag, size, _, _ := r.statistics()
-	g.LagP99, g.Size = quantilesOf(lag, 1000).P99, quantilesOf(size, 1)
-	r.rec.mu.Lock()
-	defer r.rec.mu.Unlock()
-	g.Errors = r.rec.failed
-	g.InFlight = max(0, now.sent-now.acked-r.rec.failed)
-	g.ErrorsByCause = map[string]int64{}
-	for c, n := range r.rec.causes {
-		g.ErrorsByCause[c] = n
-	}
-	g.Response, g.Service = quantilesOf(r.rec.whole.response, 1000), quantilesOf(r.rec.whole.service, 1000)
-	return g
 }
 
 // last tells the end, with the summary.

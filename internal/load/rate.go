@@ -35,12 +35,24 @@ type Closed struct {
 // UnmarshalYAML takes the word max in place of the section.
 func (r *Rate) UnmarshalYAML(unmarshal func(any) error) error {
 	var word string
-	if unmarshal(&word) == nil && word == "max" {
+	if unmarshal(&word) == nil && word != "" {
+		if word != "max" {
+			return fmt.Errorf("rate: want stages, a shape, closed, or the word max, got %q", word)
+		}
 		*r = Rate{Max: true}
 		return nil
 	}
 	type section Rate
 	return unmarshal((*section)(r))
+}
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (r Rate) MarshalYAML() (any, error) {
+	if r.Max {
+		return "max", nil
+	}
+	type section Rate
+	return section(r), nil
 }
 
 // flat reports that no message is due at a time of its own.
@@ -156,7 +168,7 @@ func (r *Rate) validateStages(c *complaints, v Volume) {
 		peak = max(peak, r.Start.PerSecond)
 	}
 	if len(r.Stages) > 0 && peak == 0 {
-		c.add("rate.stages", "stages: the rate is 0/s all the time")
+		c.add("rate.stages", "stages: the rate is 0/s all the time; want a target above it")
 	}
 }
 

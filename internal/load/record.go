@@ -67,6 +67,7 @@ type series struct {
 	in        int // windows in the interval that is being made
 	from      time.Duration
 	errors    int64
+	lag       float64 // ms, of the last window
 }
 
 // take adds a window of the run.
@@ -79,6 +80,7 @@ func (s *series) take(r *run, now sample) {
 	q, service := quantilesOf(r.rec.second.response, 1000), quantilesOf(r.rec.second.service, 1000)
 	x := Second{T: seconds(now.at), Target: round3(r.target(now.at)), Rate: round3(rate), Acked: round3(acked), Count: q.Count, P50: q.P50, P99: q.P99, P999: q.P999, Max: q.Max,
 		Service: service.P99, Lag: round3(1000 * r.worstLag().Seconds()), CPU: round3(cores)}
+	s.lag = x.Lag
 	r.rec.mu.Lock()
 	x.Errors, s.errors = r.rec.failed-s.errors, r.rec.failed
 	x.InFlight = max(0, now.sent-r.rec.acked-r.rec.failed)

@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ type recorder struct {
 
 	acked, bytes int64 // bytes of acknowledged values
 	failed       int64
-	causes       map[string]int64
+	causes       map[string]*cause
 	last         time.Duration   // the last outcome, in the schedule's time
 	first        error           // that failed a message
 	partitions   map[place]int64 // messages that were not timed
@@ -75,6 +76,7 @@ type recorder struct {
 	held         []held          // what it has acknowledged
 	ends         [][]int64       // per stream and partition: first offset behind the last acknowledged message
 	counts       [][]int64       // per stream and partition: acknowledged messages
+	tops         [][]uint64      // per stream; of each partition and lane: one more than the last acknowledged seq
 }
 
 // place is a partition of a stream's topic.
@@ -85,7 +87,7 @@ type place struct {
 
 func newRecorder(shards, streams int) *recorder {
 	r := &recorder{second: newLatency(), warm: newLatency(), whole: newLatency(), shards: make([]ackSet, shards),
-		causes: map[string]int64{}, partitions: map[place]int64{}, ends: make([][]int64, streams), counts: make([][]int64, streams)}
+		causes: map[string]*cause{}, partitions: map[place]int64{}, ends: make([][]int64, streams), counts: make([][]int64, streams), tops: make([][]uint64, streams)}
 	r.setStages(1)
 	return r
 }
@@ -131,12 +133,18 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 		r.held = append(r.held, held{p.stream, partition, offset, p.lane, p.seq})
 		return
 	}
-	r.reached(p.stream, partition, offset)
+	r.reached(p.stream, partition, offset, p.lane, p.seq)
 	r.shards[p.lane].acked(p.seq)
 }
 
 // reached notes that a partition holds an acknowledged message.
-func (r *recorder) reached(stream int, partition int32, offset int64) {
+func (r *recorder) reached(stream int, partition int32, offset int64, lane int, seq uint64) {
+	lanes := len(r.shards)
+	for (int(partition)+1)*lanes > len(r.tops[stream]) {
+		r.tops[stream] = append(r.tops[stream], 0)
+	}
+	top := &r.tops[stream][int(partition)*lanes+lane]
+	*top = max(*top, seq+1)
 	ends := r.ends[stream]
 	for int(partition) >= len(ends) {
 		ends = append(ends, 0)
@@ -156,11 +164,35 @@ func (r *recorder) fail(p *parcel, now time.Duration, err error) {
 	if r.first == nil {
 		r.first = err
 	}
-	cause := causeOf(err)
-	if _, known := r.causes[cause]; !known && len(r.causes) >= 20 {
-		cause = "other"
+	text := causeOf(err)
+	if r.causes[text] == nil && len(r.causes) >= 20 {
+		text = "other"
 	}
-	r.causes[cause]++
+	c := r.causes[text]
+	if c == nil {
+		c = &cause{first: now}
+		r.causes[text] = c
+	}
+	c.count++
+	c.last = now
+}
+
+// A cause of errors.
+type cause struct {
+	count       int64
+	first, last time.Duration
+}
+
+// byCause counts the errors. The caller holds the recorder.
+func (r *recorder) byCause() map[string]int64 {
+	if len(r.causes) == 0 {
+		return nil
+	}
+	all := map[string]int64{}
+	for text, c := range r.causes {
+		all[text] = c.count
+	}
+	return all
 }
 
 // failure is the first error of the run, nil if there was none.
@@ -182,6 +214,13 @@ func (r *recorder) outcomes() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.acked + r.failed
+}
+
+// outcomesOK counts the acknowledged messages.
+func (r *recorder) outcomesOK() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.acked
 }
 
 // rotate ends the window and returns its quantiles, in ms.
@@ -222,6 +261,19 @@ func causeOf(err error) string {
 	}
 	s := err.Error()
 	return s[:min(len(s), 120)]
+}
+
+// lastOf are a stream's tops.
+func (r *recorder) lastOf(stream int) map[int32][]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all, lanes := map[int32][]uint64{}, len(r.shards)
+	for i := 0; i < len(r.tops[stream]); i += lanes {
+		if one := r.tops[stream][i : i+lanes]; slices.Max(one) > 0 {
+			all[int32(i/lanes)] = slices.Clone(one)
+		}
+	}
+	return all
 }
 
 // describe fills in what is known of a shard.

@@ -34,6 +34,8 @@ type Options struct {
 	Log      *slog.Logger // nil: silent
 	Senders  int          // goroutines that send; 0: as many as the rate needs
 
+	// Pipeline is the process that fills the table, 0 while there is none; only thresholds on its memory need it.
+	Pipeline func() int
 	// Holds counts the rows of the run's table; only volume.until needs it.
 	Holds func(ctx context.Context) (int64, error)
 	Run   ulid.ULID     // its name; zero: a new one
@@ -42,8 +44,11 @@ type Options struct {
 	Shard ShardOf
 	// Live changes the run while it runs; nil: nobody does.
 	Live *Live
+	// Clocks compares the broker's clock with ours, by some records in a topic of its own.
+	Clocks bool
 
-	nap func(time.Duration) // tests with virtual time
+	nap  func(time.Duration) // tests with virtual time
+	from *Manifest           // of the run that is taken up again
 }
 
 // Run does what the profile says and returns when the last message is settled. A ctx that ends stops the sending; what was
@@ -58,23 +63,17 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := o.Profile.Resolve(ctx, o.Lookup); err != nil {
-		return Summary{}, err
-	}
-	streams, err := o.Profile.streams()
+	mix, streams, err := o.content(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
-	mix, err := content.NewMix(o.Profile.seed(), streams)
-	if err != nil {
-		return Summary{}, err
-	}
+	o.Profile.fit(mix)
 	if o.Run.IsZero() {
 		o.Run = ulid.Make()
 	}
 	options := o.Profile.clientOptions()
 	if o.Profile.Producer.Transaction.on() {
-		options = append(options, kgo.TransactionalID("weir-load-"+o.Run.String()), kgo.TransactionTimeout(time.Minute))
+		options = append(options, kgo.TransactionalID(transactionalID+o.Run.String()), kgo.TransactionTimeout(time.Minute))
 	}
 	client, err := o.Connect(options...)
 	if err != nil {
@@ -85,13 +84,47 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	for i, m := range o.Profile.parts() {
-		if err := r.prepare(ctx, i, &m, streams[i].Spec); err != nil {
-			return Summary{}, err
+	if o.from != nil {
+		err = r.restore(ctx)
+	} else {
+		for i, m := range o.Profile.parts() {
+			if err = r.prepare(ctx, i, &m, streams[i].Spec); err != nil {
+				break
+			}
 		}
 	}
+	if err != nil {
+		return Summary{}, err
+	}
+	if o.Clocks {
+		r.compareClocks(ctx)
+	}
+	if r.reader, err = r.startReader(ctx); err != nil {
+		return Summary{}, err
+	}
+	defer r.reader.close()
 	return r.do(ctx)
 }
+
+// content is what the run sends; a run that is taken up again sends what it did before, whatever has become of its schemas.
+func (o *Options) content(ctx context.Context) (*content.Mix, []content.Stream, error) {
+	if o.from != nil {
+		mix, err := o.from.Mix()
+		return mix, nil, err
+	}
+	if err := o.Profile.Resolve(ctx, o.Lookup); err != nil {
+		return nil, nil, err
+	}
+	streams, err := o.Profile.streams()
+	if err != nil {
+		return nil, nil, err
+	}
+	mix, err := content.NewMix(o.Profile.seed(), streams)
+	return mix, streams, err
+}
+
+// transactionalID is what the transactional ids of runs begin with.
+const transactionalID = "weir-load-"
 
 // prepare makes the topic and the schema of a stream.
 func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec) error {
@@ -106,16 +139,28 @@ func (r *run) prepare(ctx context.Context, i int, m *MixPart, spec content.Spec)
 		}
 	}
 	r.mix.SetSchemaID(i, id)
+	later := 0
+	if g := r.mix.Later(i); g != nil { // before the first message: a refusal of the registry ends the run at its start
+		if later, err = r.Register(ctx, subject, g.Schema()); err != nil {
+			return fmt.Errorf("register the second schema of value.evolve: %s: %w", subject, err)
+		}
+		r.mix.SetLaterID(i, later)
+	}
+	r.aim(i, m, partitions)
+	r.manifest.Streams = append(r.manifest.Streams, StreamRecord{
+		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, LaterID: later, Content: spec,
+	})
+	return nil
+}
+
+// aim says where the messages of a stream go.
+func (r *run) aim(i int, m *MixPart, partitions int) {
 	to := target{topic: m.Topic.Name, partitions: int32(partitions)}
 	for _, name := range sortedHeaders(m.Headers) {
 		to.headers = append(to.headers, kgo.RecordHeader{Key: name, Value: []byte(m.Headers[name])})
 	}
 	r.targets[i] = to
 	r.partitions += partitions
-	r.manifest.Streams = append(r.manifest.Streams, StreamRecord{
-		Name: m.Name, Weight: m.Weight, Topic: m.Topic.Name, Table: r.Profile.table(&m.Part), Subject: subject, SchemaID: id, Content: spec,
-	})
-	return nil
 }
 
 // run is one execution.
@@ -126,8 +171,17 @@ type run struct {
 	partitions int
 	manifest   *Manifest
 	cpu        time.Duration // used before the schedule began
+	earlier    int64         // messages before the schedule began: the warm-up, and those of a run that is taken up again
+	earlierOK  int64         // of them acknowledged
+	before     []tally       // of the streams, of a run that is taken up again, when its generator died
 	began      time.Time     // of the schedule, wall clock
 	progress   progress
+	clock      *Clock         // nil: not compared
+	clockWhy   string         // it could not be
+	pauses     *pauses        // since the schedule began
+	reader     *reader        // nil: nothing is read back
+	readBack   *ReadBack      // at the end
+	ended      time.Duration  // when all was settled
 	helpers    sync.WaitGroup // goroutines beside the senders
 	hookLock   sync.Mutex
 	hooked     []HookResult
@@ -157,6 +211,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
+	s.shuffles = mix.Shuffles()
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup, s.told = time.Duration(p.Warmup), stagesOf(curve)
 	s.rec.setStages(len(s.told))
@@ -174,7 +229,15 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	r.manifest = &Manifest{
 		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
 		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
-		Shards: make([]ShardRecord, shards), Transaction: txn, Shard: o.Shard,
+		Shards: make([]ShardRecord, shards), Transaction: txn, Shard: o.Shard, Dir: p.dir,
+	}
+	if effective, err := p.Effective(); err == nil {
+		r.manifest.Effective = string(effective)
+	} else {
+		return nil, fmt.Errorf("profile %s: %w", p.Name, err)
+	}
+	if o.from != nil {
+		s.resumed, r.manifest = true, o.from.again()
 	}
 	r.watchLimits()
 	return r, nil
@@ -204,7 +267,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	if err := r.writeManifest(Running); err != nil {
 		return Summary{}, err
 	}
-	err := r.warmUp(ctx, r.senders, r.partitions)
+	err := r.prelude(ctx)
 	if err == nil {
 		err = r.begin(ctx)
 	}
@@ -213,8 +276,9 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 		r.client.Close()
 		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
 	}
-	r.manifest.Warmup = r.warm
-	r.began, r.cpu = r.pace.start, cpuTime()
+	r.began, r.cpu, r.pauses = r.pace.start, cpuTime(), newPauses()
+	r.reader.begin(ctx)
+	r.earlier, r.earlierOK = r.handed(), r.rec.outcomesOK()
 	r.progress.start(r)
 
 	sending, stop := context.WithCancelCause(ctx)
@@ -241,8 +305,8 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	release := context.AfterFunc(sending, func() { late.Reset(giveUp) })
 	var senders sync.WaitGroup
 	for _, s := range r.senders {
-		_, m := s.first()
-		s.at = newArrivals(&r.Profile.Rate, r.Profile.seed(), s.id, int(r.shards), float64((m-r.warm)*r.processes())+float64(r.Shard.Index))
+		s.at = r.arrivals(s)
+		s.position.Store(math.Float64bits(s.at.x))
 		senders.Go(func() { s.do(sending) })
 	}
 	senders.Wait()
@@ -255,9 +319,37 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	r.abort()
 	r.client.Close()
 	r.settle()
+	r.ended = r.pace.now()
+	r.readBack = r.reader.end()
 	sideDone()
 	helpers.Wait()
 	return r.finish(ctx, cause)
+}
+
+// prelude is what is sent before the schedule: the warm-up, or what a generator that died has left out. The manifest then knows
+// that the schedule begins.
+func (r *run) prelude(ctx context.Context) error {
+	if r.from != nil {
+		if err := r.fill(ctx); err != nil {
+			return err
+		}
+	} else if err := r.warmUp(ctx, r.senders, r.partitions); err != nil {
+		return err
+	}
+	r.manifest.Warmup = r.warm
+	if r.manifest.Begun.IsZero() {
+		r.manifest.Begun = newer(time.Now().UTC(), r.startAt)
+	}
+	return r.writeManifest(Running)
+}
+
+// arrivals are those of a sender, from its next message on.
+func (r *run) arrivals(s *sender) arrivals {
+	if r.from != nil {
+		return r.arrivalsAgain(s)
+	}
+	_, m := s.first()
+	return newArrivals(&r.Profile.Rate, r.Profile.seed(), s.id, int(r.shards), float64((m-r.warm)*r.processes())+float64(r.Shard.Index))
 }
 
 // drain waits for the outcome of what was sent.
@@ -374,9 +466,20 @@ func (r *run) reservation() uint64 {
 func (r *run) writeManifest(state string) error {
 	m := r.manifest
 	m.State, m.Written = state, time.Now().UTC()
+	// The ends first: what lies behind them is read again if this generator dies, and may be acknowledged already.
+	for i := range m.Streams {
+		m.Streams[i].Ends, m.Streams[i].Tops = r.rec.positions(i), r.rec.lastOf(i)
+	}
+	if now := r.pace.now(); !r.began.IsZero() {
+		m.OnCurve, m.Elapsed = r.schedule.on(now), now
+		if r.from != nil {
+			m.Elapsed += r.from.Elapsed
+		}
+		_, _, m.Interactive, _ = r.Live.state(now)
+	}
 	for i, s := range r.senders {
 		rec := &m.Shards[i]
-		rec.Sent = s.next.Load()
+		rec.Sent, rec.Position = s.next.Load(), math.Float64frombits(s.position.Load())
 		rec.Reserved = rec.Sent
 		if state == Running {
 			rec.Reserved += r.reservation()
@@ -385,7 +488,7 @@ func (r *run) writeManifest(state string) error {
 	}
 	tallies := r.tallies()
 	for i := range m.Streams {
-		m.Streams[i].Ends, m.Streams[i].Faults = r.rec.positions(i), tallies[i].faults
+		m.Streams[i].Faults, m.Streams[i].Messages, m.Streams[i].Bytes = tallies[i].faults, tallies[i].messages, tallies[i].bytes
 	}
 	if err := m.write(r.Home); err != nil {
 		return err

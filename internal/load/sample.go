@@ -34,6 +34,7 @@ type Preview struct {
 	Topic      string        `json:"topic"`
 	Messages   int64         `json:"messages"` // 0: not known beforehand
 	Duration   time.Duration `json:"duration_ns"`
+	Warmup     time.Duration `json:"warmup_ns,omitempty"`
 	Bytes      int64         `json:"bytes"`
 	Size       Quantiles     `json:"size_bytes"`
 	NsRecord   float64       `json:"ns_per_record"` // of making one, on this machine now
@@ -42,8 +43,9 @@ type Preview struct {
 	Partitions int           `json:"partitions"`
 	Parts      []PartPreview `json:"parts"`
 	Stages     []Stage       `json:"stages,omitempty"`
-	Unit       string        `json:"unit"` // of the stages' rates: messages/s or bytes/s
-	Curve      Planned       `json:"-"`    // nil: acknowledgements decide
+	Unit       string        `json:"unit"`            // of the stages' rates: messages/s or bytes/s
+	Curve      Planned       `json:"-"`               // nil: acknowledgements decide
+	Asked      string        `json:"asked,omitempty"` // brokers that the warnings are of, too
 	Warnings   []string      `json:"warnings,omitempty"`
 	Samples    []Sample      `json:"samples"`
 }
@@ -57,6 +59,7 @@ type PartPreview struct {
 	Grows      string                  `json:"grows,omitempty"` // the field that grows to the size
 	Keys       int                     `json:"keys"`
 	Share      float64                 `json:"hottest_share"`
+	Shares     []float64               `json:"partition_shares,omitempty"` // by the key, in the order of the partitions
 	Partitions int                     `json:"partitions"`
 	Faults     map[content.Fault]int64 `json:"faults,omitempty"` // among the sampled
 }
@@ -70,11 +73,12 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	v := Preview{Profile: p.Name, Topic: p.topics()}
+	v := Preview{Profile: p.Name, Topic: p.topics(), Warmup: time.Duration(p.Warmup)}
 	v.measure(p, mix)
 	if err := v.plan(p); err != nil {
 		return Preview{}, err
 	}
+	v.advise(p)
 	if v.Samples, err = takeSamples(p, mix, samples); err != nil {
 		return Preview{}, err
 	}
@@ -88,13 +92,18 @@ func NewPreview(p *Profile, samples int) (Preview, error) {
 
 // takeSamples takes the first messages of each stream.
 func takeSamples(p *Profile, mix *content.Mix, samples int) ([]Sample, error) {
-	schemas := make([]avro.Schema, mix.Streams())
-	for i := range schemas {
-		s, err := avro.ParseWithCache(mix.Generator(i).Schema(), "", &avro.SchemaCache{})
-		if err != nil {
-			return nil, fmt.Errorf("value.schema: %w", err)
+	schemas := map[*content.Generator]avro.Schema{}
+	for i := range mix.Streams() {
+		for _, g := range []*content.Generator{mix.Generator(i), mix.Later(i)} {
+			if g == nil {
+				continue
+			}
+			s, err := avro.ParseWithCache(g.Schema(), "", &avro.SchemaCache{})
+			if err != nil {
+				return nil, fmt.Errorf("value.schema: %w", err)
+			}
+			schemas[g] = s
 		}
-		schemas[i] = s
 	}
 	w, taken, parts := mix.Writer(), make([]int, mix.Streams()), p.parts()
 	var all []Sample
@@ -109,7 +118,11 @@ func takeSamples(p *Profile, mix *content.Mix, samples int) ([]Sample, error) {
 		s := Sample{Number: n, Stream: parts[i].Name, Fault: fault, Key: string(m.Key), Bytes: len(m.Value), Hex: hex.EncodeToString(m.Value)}
 		if !fault.Refused() {
 			var err error
-			if s.Record, err = decoded(schemas[i], m.Value[content.HeaderSize:]); err != nil {
+			g := mix.Generator(i)
+			if mix.Evolved(i, of) {
+				g = mix.Later(i)
+			}
+			if s.Record, err = decoded(schemas[g], m.Value[content.HeaderSize:]); err != nil {
 				return nil, fmt.Errorf("sample %d: %w", n, err)
 			}
 		}
@@ -189,6 +202,9 @@ func (v *Preview) measure(p *Profile, mix *content.Mix) {
 			Grows: mix.Generator(i).Grows(), Keys: len(c.keys), Partitions: len(c.parts), Faults: c.faults}
 		if out.Keys > 0 {
 			out.Share = float64(slices.Max(c.parts)) / count
+			for _, n := range c.parts {
+				out.Shares = append(out.Shares, round3(float64(n)/count))
+			}
 		}
 		v.Parts = append(v.Parts, out)
 		v.Keys, v.Partitions, v.Share = v.Keys+out.Keys, v.Partitions+out.Partitions, max(v.Share, out.Share)
@@ -223,7 +239,7 @@ func (v *Preview) plan(p *Profile) error {
 		if peak*float64(defaultLinger)/1e9 > float64(p.inFlight()) {
 			v.Warnings = append(v.Warnings, "max_in_flight is less than what one linger collects at the peak: the schedule will lag")
 		}
-		if p.Volume.Messages > 0 && s.End() != Forever && !p.Rate.bytes() && s.Due(s.End()) < float64(p.Volume.Messages)*0.99 {
+		if p.Volume.Messages > 0 && s.End() != Forever && !p.Rate.bytes() && s.Due(s.End()) < float64(p.Volume.Messages)*0.8 {
 			v.Warnings = append(v.Warnings, fmt.Sprintf("the curve ends before the volume is sent: it has %.0f messages", s.Due(s.End())))
 		}
 	} else if p.Rate.Closed != nil {

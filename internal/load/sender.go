@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,9 +20,12 @@ import (
 // It travels as its record's Context, which is there to carry what belongs to a record.
 type parcel struct {
 	context.Context
+	slab      *slab
 	rec       kgo.Record
+	one       [1]kgo.RecordHeader // of messages without headers of their own
 	header    []kgo.RecordHeader
 	stamp     [stamp.Size]byte
+	keyBytes  [40]byte
 	key       []byte
 	lane      int
 	shard     int32
@@ -33,25 +37,97 @@ type parcel struct {
 	partition int32 // warm-up of messages without a key: where to; else -1
 }
 
+// A slab is parcels that are used one after the other, with their values in one buffer. By the time that memory is used again it has
+// left the processor's caches; in a row it is fetched ahead.
+type slab struct {
+	parcels [slabSize]parcel
+	values  []byte // those of the parcels in use; a value that does not fit has a piece of its own
+	used    int
+	left    atomic.Int32 // parcels that are not back yet
+}
+
+const (
+	slabSize  = 64
+	slabBytes = 256 << 10 // of values, unless one of them is larger
+)
+
+// newSlab takes one that is back, or makes one.
+func (s *session) newSlab() *slab {
+	s.slabs.Lock()
+	if n := len(s.slabs.free); n > 0 {
+		b := s.slabs.free[n-1]
+		s.slabs.free = s.slabs.free[:n-1]
+		s.slabs.Unlock()
+		b.used, b.values = 0, b.values[:0]
+		b.left.Store(slabSize + 1) // one for the sender that fills it
+		return b
+	}
+	s.slabs.Unlock()
+	b := &slab{values: make([]byte, 0, max(min(slabSize*(s.mean+s.mean/8), slabBytes), s.mean+s.mean/8))}
+	b.left.Store(slabSize + 1) // one for the sender that fills it
+	for i := range b.parcels {
+		p := &b.parcels[i]
+		p.Context, p.slab, p.partition = s.hard, b, -1
+		p.one[0].Key = stamp.Key
+		p.header, p.key = p.one[:], p.keyBytes[:]
+		p.rec.Context = p
+	}
+	return b
+}
+
+// parcel gives the next one, with room for its value.
+func (s *sender) parcel() (*parcel, []byte) {
+	b := s.slab
+	if b == nil || b.used == slabSize || cap(b.values)-len(b.values) < s.mean {
+		if b != nil {
+			s.back(b, int32(1+slabSize-b.used)) // the sender, and those that are not used
+		}
+		b = s.newSlab()
+		s.slab = b
+	}
+	p := &b.parcels[b.used]
+	b.used++
+	return p, b.values[len(b.values):]
+}
+
+// back notes that parcels of a slab are settled; the last one frees it.
+func (s *session) back(b *slab, n int32) {
+	if b.left.Add(-n) == 0 {
+		s.slabs.Lock()
+		s.slabs.free = append(s.slabs.free, b)
+		s.slabs.Unlock()
+	}
+}
+
 // sender sends the messages n ≡ id (mod shards) of the run, in order.
 type sender struct {
 	*session
 	id   int
 	lane int           // among the senders of this process; without other processes: its id
 	next atomic.Uint64 // seqs below have been handed to the client
+	// position is that of the next message on the curve, as bits of a float64: the manifest is written beside.
+	position atomic.Uint64
 	// limit is the reservation: seqs from here on must not be sent before the manifest says that they may.
 	limit   atomic.Uint64
 	granted chan struct{} // the limit has grown
 
-	w     *content.MixWriter
-	at    arrivals // of the next message
-	sent  int      // bytes of the last message
-	stage int32    // of the next message
+	w       *content.MixWriter
+	slab    *slab    // that is being used
+	counted uint64   // seqs below are in the tallies of the generator that died
+	at      arrivals // of the next message
+	sent    int      // bytes of the last message
+	stage   int32    // of the next message
 	// dues are when the last messages were due: a duplicate carries the time of the message whose bytes it has.
 	dues [256]struct {
 		n  uint64
 		at int64
 	}
+	// held are messages that wait to be out of order; lastKey is of the last message, while some wait.
+	held      []heldMessage
+	lastKey   uint64
+	releasing bool
+	scratch   []byte
+
 	mu sync.Mutex // guards what follows: progress reads it
 	statistics
 }
@@ -88,6 +164,7 @@ type session struct {
 	curve     Curve     // of the profile
 	*schedule           // the curve as it is run
 	flat      bool      // it has no schedule
+	shuffles  bool      // some messages are held back on purpose
 	drops     bool      // a message that is due while the window is full is left out
 	window    int64     // messages on their way, at most
 	told      []Stage   // the stages that are told apart in the result
@@ -97,11 +174,16 @@ type session struct {
 	rec       *recorder
 	txn       *transactions // nil: it sends without
 	stop      func(error)   // ends the sending
-	parcels   sync.Pool
-	hard      context.Context // ends when even sent messages are given up
-	abort     context.CancelFunc
-	needMan   chan struct{} // wakes the writer of the manifest
-	bytes     atomic.Int64  // of values, for the bound
+	mean      int           // bytes of a value
+	slabs     struct {
+		sync.Mutex
+		free []*slab
+	}
+	hard    context.Context // ends when even sent messages are given up
+	abort   context.CancelFunc
+	needMan chan struct{} // wakes the writer of the manifest
+	resumed bool          // its generator has died before: the first message is not behind the warm-up
+	bytes   atomic.Int64  // of values, for the bound
 }
 
 // bound ends the schedule; 0 is no bound.
@@ -111,18 +193,14 @@ type bound struct {
 	duration time.Duration
 }
 
-func (s *session) newParcel() *parcel {
-	return &parcel{Context: s.hard, partition: -1, header: []kgo.RecordHeader{{Key: stamp.Key}}}
-}
-
 // send hands message n to the client and returns the time afterwards. It blocks while the window is full.
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
-	p := s.parcels.Get().(*parcel)
+	p, room := s.parcel()
 	p.shard, p.lane, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), s.lane, n/s.shards, due, now, timed, partition
 	p.stage = s.stage
 	fault, of := s.mix.Fate(n)
 	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.intended(n, of, due)}
-	m := s.w.Append(p.rec.Value[:0], n, of, fault, st.Intended)
+	m := s.w.Append(room, n, of, fault, st.Intended)
 	to := &s.targets[m.Stream]
 	p.stream = m.Stream
 	p.header = append(p.header[:1], to.headers...)
@@ -132,14 +210,20 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		p.key = append(p.key[:0], m.Key...)
 		key = p.key
 	}
+	if len(s.held) > 0 {
+		s.lastKey = keyHash(m.Stream, m.Key)
+	}
 	if partition >= 0 {
 		p.partition = partition % to.partitions
 	}
-	p.rec = kgo.Record{Topic: to.topic, Key: key, Value: m.Value, Headers: p.header, Timestamp: s.pace.start.Add(now), Context: p}
+	p.rec.Topic, p.rec.Key, p.rec.Value, p.rec.Headers, p.rec.Timestamp = to.topic, key, m.Value, p.header, s.pace.start.Add(now)
 	size := len(m.Value)
+	if values := p.slab.values; size <= cap(values)-len(values) {
+		p.slab.values = values[:len(values)+size]
+	}
 	s.sent = size
 	s.bytes.Add(int64(size))
-	s.next.Store(p.seq + 1)
+	s.next.Store(max(s.next.Load(), p.seq+1))
 	s.client.Produce(s.hard, &p.rec, s.outcome)
 	// The parcel belongs to the client now.
 	after := s.pace.now()
@@ -149,20 +233,24 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		record(s.lag, (now - due).Microseconds())
 	}
 	if partition < 0 { // not of the warm-up before the schedule
-		s.worst = max(s.worst, now-due)
+		if !s.releasing {
+			s.worst = max(s.worst, now-due)
+		}
 		s.stages[s.stage].add(due, after)
 	}
 	record(s.size, int64(size))
-	t := &s.streams[m.Stream]
-	t.messages++
-	t.bytes += int64(size)
-	if fault != content.Healthy {
-		t.faults[fault]++
+	if p := n / s.shards; p >= s.counted {
+		t := &s.streams[m.Stream]
+		t.messages++
+		t.bytes += int64(size)
+		if fault != content.Healthy {
+			t.faults[fault]++
+		}
 	}
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
 	}
-	s.last, s.due = max(s.last, after), due
+	s.last, s.due = max(s.last, after), max(s.due, due)
 	return after
 }
 
@@ -175,8 +263,10 @@ func (s *sender) intended(n, of uint64, due time.Duration) int64 {
 			at = before.at
 		}
 	}
-	d := &s.dues[n/s.shards%uint64(len(s.dues))]
-	d.n, d.at = n, at
+	if !s.releasing { // its place may be that of a later one by now
+		d := &s.dues[n/s.shards%uint64(len(s.dues))]
+		d.n, d.at = n, at
+	}
 	return at
 }
 
@@ -190,11 +280,17 @@ func (s *session) outcome(r *kgo.Record, err error) {
 		return
 	}
 	s.rec.ok(p, r.Partition, r.Offset, now, len(r.Value))
-	s.parcels.Put(p)
+	s.back(p.slab, 1)
 }
 
 // do sends all that is due, until a bound is reached or ctx ends.
 func (s *sender) do(ctx context.Context) {
+	s.follow(ctx)
+	s.releaseAll(s.pace.now())
+}
+
+// follow goes along the schedule.
+func (s *sender) follow(ctx context.Context) {
 	now := s.pace.now()
 	n, _ := s.first()
 	for s.bound.messages == 0 || n < s.bound.messages {
@@ -204,8 +300,11 @@ func (s *sender) do(ctx context.Context) {
 			return
 		}
 		if now < due {
-			if s.txn != nil && due-now > idleTransaction && s.failed(s.txn.end(s.hard)) {
-				return
+			if s.txn != nil && due-now > idleTransaction {
+				s.releaseAll(now)
+				if s.failed(s.txn.end(s.hard)) {
+					return
+				}
 			}
 			if now = s.pace.until(ctx, due, plan.changed); now < due && ctx.Err() == nil {
 				continue // the plan has changed
@@ -218,17 +317,34 @@ func (s *sender) do(ctx context.Context) {
 			s.skip()
 			continue
 		}
-		if !s.reserve(ctx, n/s.shards) || s.failed(s.txn.before(s.hard, n-s.warm)) {
+		if !s.reserve(ctx, n/s.shards) {
+			return
+		}
+		if len(s.held) > 0 && s.txn.ends(n-s.warm) {
+			now = s.releaseAll(now)
+		}
+		if s.failed(s.txn.before(s.hard, n-s.warm)) {
 			return
 		}
 		if s.flat {
 			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
 		}
 		s.stage = stageAt(s.told, onCurve)
-		now = s.send(n, due, now, onCurve >= s.warmup, -1)
-		s.at.next(s.sent)
+		if !s.hold(n, due, s.stage) {
+			now = s.send(n, due, now, onCurve >= s.warmup, -1)
+			if len(s.held) > 0 {
+				now = s.release(n, now)
+			}
+		}
+		s.moved(s.sent)
 		n += s.shards
 	}
+}
+
+// moved goes on to the next message's place on the curve, behind one of so many bytes.
+func (s *sender) moved(size int) {
+	s.at.next(size)
+	s.position.Store(math.Float64bits(s.at.x))
 }
 
 // failed stops the run for an error that the senders cannot go on with.
@@ -244,7 +360,7 @@ func (s *sender) full() bool { return s.client.BufferedProduceRecords() >= s.win
 
 // skip leaves out a message that is due: the next one has its number.
 func (s *sender) skip() {
-	s.at.next(max(1, s.sent))
+	s.moved(max(1, s.sent))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped++
@@ -259,6 +375,10 @@ func (s *sender) over(ctx context.Context, now time.Duration) bool {
 // first is the sender's first message behind the warm-up, and its place among those of all senders of this process.
 func (s *sender) first() (n, m uint64) {
 	lane := uint64(s.lane)
+	if s.resumed {
+		seq := s.next.Load()
+		return seq*s.shards + uint64(s.id), seq*s.lanes + lane
+	}
 	m = (s.warm+s.lanes-1-lane)/s.lanes*s.lanes + lane
 	return m/s.lanes*s.shards + uint64(s.id), m
 }
@@ -281,11 +401,10 @@ func (s *sender) reserve(ctx context.Context, seq uint64) bool {
 
 // newSession makes the senders; their first messages are not reserved yet.
 func newSession(lanes int, of ShardOf, mix *content.Mix) (*session, []*sender) {
-	s := &session{shards: uint64(lanes), lanes: uint64(lanes), mix: mix, rec: newRecorder(lanes, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
+	s := &session{mean: mix.MeanSize(), shards: uint64(lanes), lanes: uint64(lanes), mix: mix, rec: newRecorder(lanes, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
 	if of.Of > 0 {
 		s.shards = uint64(of.Of)
 	}
-	s.parcels.New = func() any { return s.newParcel() }
 	all := make([]*sender, lanes)
 	for i := range all {
 		all[i] = &sender{session: s, id: of.Index + i, lane: i, granted: make(chan struct{}, 1)}

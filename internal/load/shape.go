@@ -66,13 +66,13 @@ var shapeKeys = []struct {
 	{"after", nil, []string{"spike"}, false, "spike: time at the base after it. Default: as before"},
 	{"mean", []string{"sine"}, nil, false, "sine: the rate in the middle"},
 	{"amplitude", []string{"sine"}, nil, false, "sine: how far the rate goes above and below the mean"},
-	{"period", []string{"sine"}, []string{"diurnal"}, false, "sine: the time of a whole wave; diurnal: how long a day lasts, default 24h"},
+	{"period", []string{"sine"}, []string{"diurnal"}, false, "sine: the time of a whole wave; diurnal: how long a day lasts, default 24h; or give its speed"},
 	{"trough", []string{"diurnal"}, nil, false, "diurnal: the lowest rate, at 04:00; the peak is at 16:00"},
 	{"timezone", nil, []string{"diurnal"}, false, "diurnal: the day begins at the time that it is there, as Europe/Berlin. Default: at midnight"},
 	{"file", []string{"csv"}, nil, false, "csv: lines of time and rate, as 08:30,12k/s; the rate goes straight from line to line"},
 	{"scale", nil, []string{"csv"}, true, "csv: factor of all rates. Default 1"},
 	{"capture", []string{"replay"}, nil, false, "replay: what loadgen capture has written"},
-	{"speed", nil, []string{"replay"}, true, "replay: 2x is twice as fast. Default 1x"},
+	{"speed", nil, []string{"replay", "diurnal"}, true, "replay, diurnal: 2x is twice as fast: at 12x a day lasts 2h. Default 1x"},
 }
 
 // A value of a shape as it was given.
@@ -144,6 +144,11 @@ func (s *ShapeSpec) validateForm(c *complaints, v Volume) {
 		if s.Peak != nil && s.Trough != nil && s.Trough.PerSecond > s.Peak.PerSecond {
 			c.add("rate.trough", "trough: want at most the peak %v", s.Peak)
 		}
+		if _, err := s.speed(); err != nil {
+			c.add("rate.speed", "speed: %v", err)
+		} else if s.Speed != "" && s.Period != 0 {
+			c.add("rate.speed", "speed: want either speed or period: both say how long a day lasts")
+		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil {
 			c.add("rate.timezone", "timezone: want a name such as Europe/Berlin, got %q", s.Timezone)
 		}
@@ -191,7 +196,7 @@ func (p *Profile) shape(now time.Time) (Curve, error) {
 	case "csv":
 		c, err := readCurve(p.path(s.File), s.Scale)
 		if err != nil {
-			return nil, fmt.Errorf("rate.file: %w", err)
+			return nil, fileError("rate.file", s.File, err)
 		}
 		return c, nil
 	}
@@ -272,6 +277,9 @@ func (s *ShapeSpec) day(now time.Time) Curve {
 	if s.Period > 0 {
 		length = time.Duration(s.Period)
 	}
+	if speed, err := s.speed(); err == nil {
+		length = time.Duration(float64(length) / speed)
+	}
 	if s.Timezone != "" {
 		if zone, err := time.LoadLocation(s.Timezone); err == nil {
 			local := now.In(zone)
@@ -282,7 +290,7 @@ func (s *ShapeSpec) day(now time.Time) Curve {
 	return Cycle{wave("day", length, func(x float64) float64 { return middle - half*math.Cos(2*math.Pi*(begin+x-4.0/24)) })}
 }
 
-// speed of a replay.
+// speed of a replay or of a day.
 func (s *ShapeSpec) speed() (float64, error) {
 	if s.Speed == "" {
 		return 1, nil

@@ -241,6 +241,8 @@ func (s *Summary) join(o *Summary) {
 	s.Rate, s.Target, s.MBs, s.CPU, s.BlockedS = s.Rate+o.Rate, s.Target+o.Target, s.MBs+o.MBs, s.CPU+o.CPU, s.BlockedS+o.BlockedS
 	s.Dropped, s.Aborted, s.Senders = s.Dropped+o.Dropped, s.Aborted+o.Aborted, s.Senders+o.Senders
 	s.Seconds, s.PausedS, s.Interactive = max(s.Seconds, o.Seconds), max(s.PausedS, o.PausedS), s.Interactive || o.Interactive
+	s.Generator.join(&o.Generator)
+	s.Read = s.Read.join(o.Read)
 	for c, n := range o.Causes {
 		if s.Causes == nil {
 			s.Causes = map[string]int64{}

@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -38,7 +39,9 @@ type MixPart struct {
 type Topic struct {
 	Name       string       `yaml:"name" jsonschema:"required"`
 	Partitions config.Count `yaml:"partitions,omitempty" jsonschema:"description=Of a topic that the run creates. Default 6"`
-	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,description=Default if_missing"`
+	Create     string       `yaml:"create,omitempty" jsonschema:"enum=if_missing,enum=never,enum=recreate,description=Default if_missing. recreate deletes the topic with what is in it and makes it again: it wants loadgen run --yes-recreate"`
+
+	deletable bool // somebody has said so
 }
 
 // Value is what messages hold.
@@ -47,7 +50,17 @@ type Value struct {
 	Schema  SchemaSpec               `yaml:"schema,omitempty"`
 	Fields  map[string]content.Field `yaml:"fields,omitempty" jsonschema:"description=How fields are drawn, by path: items of a list are path[] and values of a map path{}"`
 	Depth   int                      `yaml:"depth,omitempty" jsonschema:"description=How often a recursive type contains itself. Default 2"`
+	Evolve  Evolve                   `yaml:"evolve,omitempty" jsonschema:"description=A second schema of the same subject that takes over in the middle of the run"`
 }
+
+// Evolve is a schema change in the middle of a run.
+type Evolve struct {
+	From   config.Count             `yaml:"from,omitempty" jsonschema:"description=Number of the first message with the second schema, as 50k"`
+	File   string                   `yaml:"file,omitempty" jsonschema:"description=The second Avro schema (JSON); the path is relative to the profile"`
+	Fields map[string]content.Field `yaml:"fields,omitempty" jsonschema:"description=How fields are drawn that the first schema lacks"`
+}
+
+func (e Evolve) given() bool { return e.File != "" || e.From != 0 || len(e.Fields) > 0 }
 
 // SchemaSpec says where an Avro schema is.
 type SchemaSpec struct {
@@ -129,19 +142,42 @@ func (p *Profile) spec(part *Part) (c content.Spec, err error) {
 	case s.File != "":
 		b, err := os.ReadFile(p.path(s.File))
 		if err != nil {
-			return c, fmt.Errorf("value.schema.file: %w", err)
+			return c, fileError("value.schema.file", s.File, err)
 		}
 		c.Schema = string(b)
+	}
+	if e := part.Value.Evolve; e.given() {
+		b, err := os.ReadFile(p.path(e.File))
+		if err != nil {
+			return c, fmt.Errorf("value.evolve.file: %w", err)
+		}
+		c.Evolve = &content.Evolution{From: uint64(e.From), Schema: string(b), Fields: e.Fields}
+	}
+	if part.Size.Distribution == "learned" && len(part.Size.Sizes) > 0 {
+		sizes := make([]int, len(part.Size.Sizes))
+		for i, b := range part.Size.Sizes {
+			sizes[i] = int(b)
+		}
+		c.Size = content.Learn(sizes)
+		c.Size.Pad = part.Size.Pad
 	}
 	if f := part.Size.File; f != "" {
 		learned, err := p.learn(f)
 		if err != nil {
-			return c, fmt.Errorf("size.file: %w", err)
+			return c, fileError("size.file", f, err)
 		}
 		learned.File, learned.Pad = f, part.Size.Pad
 		c.Size = learned
 	}
 	return c, nil
+}
+
+// fileError says of a file that is not there from where its path counts.
+func fileError(at, file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: there is no file %s; a path counts from the folder of the profile", at, file)
+	}
+	return fmt.Errorf("%s: %w", at, err)
 }
 
 func (p *Profile) path(file string) string {
@@ -194,15 +230,6 @@ func (p *Profile) Check() error {
 	return err
 }
 
-// Placed gives an error of [Profile.Check] its place in the profile's text.
-func Placed(name string, data []byte, err error) error {
-	path, _, _ := strings.Cut(err.Error(), ": ")
-	if strings.ContainsAny(path, " \t\"/") {
-		path = ""
-	}
-	return config.Problems{config.Place(name, data, path, err.Error())}
-}
-
 func sortedHeaders(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // table is where the rows of a part must arrive.
@@ -229,6 +256,9 @@ func (part *Part) largest() int {
 	n := max(int(part.Size.Bytes), int(part.Size.Max), part.Faults.Largest())
 	for _, b := range part.Size.Buckets {
 		n = max(n, int(b.Bytes), int(b.Max))
+	}
+	for _, b := range part.Size.Sizes {
+		n = max(n, int(b))
 	}
 	return max(n, int(part.Size.Mean+6*part.Size.StdDev))
 }

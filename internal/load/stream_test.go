@@ -34,7 +34,7 @@ func TestContentMistakesHaveTheirPlace(t *testing.T) {
 		return strings.Replace(small, "topic: {name: orders}\n", "mix:\n"+parts, 1)
 	}
 	cases := map[string]struct{ text, want string }{
-		"no such schema file":         {small + "value: {schema: {file: gone.avsc}}\n", "p.yaml:7:24: value.schema.file: open"},
+		"no such schema file":         {small + "value: {schema: {file: gone.avsc}}\n", "p.yaml:7:24: value.schema.file: there is no file gone.avsc; a path counts from the folder of the profile"},
 		"a schema that is no JSON":    {small + "value: {schema: {file: broken.avsc}}\n", "p.yaml:7:18: value.schema: "},
 		"a type without an end":       {small + "value: {schema: {file: endless.avsc}}\n", "p.yaml:7:18: value.schema: type E contains itself without an end"},
 		"two schemas":                 {small + "value: {builtin: bank-transaction, schema: {file: order.avsc}}\n", "p.yaml:7:9: value: want one of builtin, schema.file and schema.subject"},
@@ -88,8 +88,8 @@ func TestContentMistakesHaveTheirPlace(t *testing.T) {
 		"oversize that nothing fills": {small + "value: {schema: {file: int.avsc}}\nfaults: {poison: {share: 1%, kinds: [oversize]}}\n", "p.yaml:8:37: faults.poison.kinds: oversize: the schema has no string"},
 		"a mix beside a topic":        {small + "mix: [{name: a, weight: 1, topic: {name: a}}]\n", "mix: topic, value, key and size belong to its parts, not beside it"},
 		"a part without a weight":     {mix("  - {name: a, topic: {name: a}}\n"), `p.yaml:7:6: missing key "weight"`},
-		"a part without a topic":      {mix("  - {name: a, weight: 1}\n"), `name: "" is no topic name`},
-		"weights that are 0":          {mix("  - {name: a, weight: 0, topic: {name: a}}\n"), "mix: one weight must be above 0"},
+		"a part without a topic":      {mix("  - {name: a, weight: 1}\n"), `topic: want a name, as topic: {name: orders}`},
+		"weights that are 0":          {mix("  - {name: a, weight: 0, topic: {name: a}}\n"), "mix: want one weight above 0"},
 		"two parts of one name":       {mix("  - {name: a, weight: 1, topic: {name: a}}\n  - {name: a, weight: 1, topic: {name: b}}\n"), "p.yaml:8:12: name: a is there twice"},
 		"two parts of one topic":      {mix("  - {name: a, weight: 1, topic: {name: a}}\n  - {name: b, weight: 1, topic: {name: a}}\n"), "p.yaml:8:40: name: another part sends to topic a as well"},
 		"keys from a stranger":        {mix("  - {name: a, weight: 1, topic: {name: a}, key: {from: z}}\n"), `p.yaml:7:56: from: the mix has no other part "z"`},
@@ -105,7 +105,7 @@ func TestContentMistakesHaveTheirPlace(t *testing.T) {
 			p, err := Parse(file, []byte(c.text))
 			if err == nil {
 				if err = p.Check(); err != nil {
-					err = Placed(file, []byte(c.text), err)
+					err = p.Placed(err)
 				}
 			}
 			got := ""

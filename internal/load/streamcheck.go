@@ -28,7 +28,7 @@ func (p *Profile) validateParts(c *complaints) {
 		return
 	}
 	if t := p.Part; t.Topic != (Topic{}) || t.Value.Builtin != "" || t.Value.Schema != (SchemaSpec{}) || t.Key != (Key{}) || t.Size.Distribution != "" {
-		c.add("mix", "mix: topic, value, key and size belong to its parts, not beside it")
+		c.add("mix", "mix: topic, value, key and size belong to its parts, not beside it%s", p.inherited("topic"))
 	}
 	if p.Verify.Destination.Table != "" {
 		c.add("verify.destination.table", "table: with a mix, each part has its own: mix[].table")
@@ -54,7 +54,7 @@ func (p *Profile) validateParts(c *complaints) {
 		p.validateFrom(c, m, at)
 	}
 	if !(total > 0) {
-		c.add("mix", "mix: one weight must be above 0")
+		c.add("mix", "mix: want one weight above 0")
 	}
 }
 
@@ -74,13 +74,15 @@ func (p *Profile) validateFrom(c *complaints, m *MixPart, at string) {
 }
 
 func (part *Part) validate(c *complaints, p *Profile, at string) {
-	if t := part.Topic; !topicForm.MatchString(t.Name) || t.Name == "." || t.Name == ".." {
+	if t := part.Topic; t.Name == "" {
+		c.add(at+"topic", "topic: want a name, as topic: {name: orders}")
+	} else if !topicForm.MatchString(t.Name) || t.Name == "." || t.Name == ".." {
 		c.add(at+"topic.name", "name: %q is no topic name: want letters, digits, . _ -", t.Name)
 	}
 	if part.Topic.Partitions < 0 || part.Topic.Partitions > 10_000 {
 		c.add(at+"topic.partitions", "partitions: want 1 to 10,000")
 	}
-	c.oneOf(at+"topic.create", part.Topic.Create, []string{"if_missing", "never"}, "recreate")
+	c.oneOf(at+"topic.create", part.Topic.Create, []string{"if_missing", "never", "recreate"})
 	part.Value.validate(c, p, at+"value")
 	c.oneOf(at+"key.distribution", part.Key.Distribution, []string{"uniform", "zipf", "sequential", "none"})
 	if part.Key.Cardinality < 0 {
@@ -99,7 +101,7 @@ func (part *Part) validate(c *complaints, p *Profile, at string) {
 	}
 	for _, h := range sortedHeaders(part.Headers) {
 		if h == "" || h == stamp.Key {
-			c.add(at+"headers", "headers: %q is not free: the identity of messages travels there", h)
+			c.add(at+"headers", "headers: %q is not free: the identity of messages travels there; give it another name", h)
 		}
 	}
 	part.validateTimes(c, at)
@@ -145,13 +147,26 @@ func (v *Value) validate(c *complaints, p *Profile, at string) {
 	if v.Depth < 0 || v.Depth > 20 {
 		c.add(at+".depth", "depth: want 1 to 20")
 	}
-	for _, path := range slices.Sorted(maps.Keys(v.Fields)) {
-		f := v.Fields[path]
+	if e := v.Evolve; e.given() {
+		if e.File == "" {
+			c.add(at+".evolve", "evolve: want a file with the second schema")
+		}
+		if e.From < 1 {
+			c.add(at+".evolve", "evolve: want from, the number of the first message with the second schema, as 50k")
+		}
+		v.validateFields(c, p, at+".evolve.fields", e.Fields)
+	}
+	v.validateFields(c, p, at+".fields", v.Fields)
+}
+
+func (v *Value) validateFields(c *complaints, p *Profile, at string, fields map[string]content.Field) {
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		f := fields[path]
 		if why := f.Invalid(); why != "" {
-			c.add(at+".fields."+path, "%s: %s", path, why)
+			c.add(at+"."+path, "%s: %s", path, why)
 		}
 		if _, ok := p.Pools[f.Pool]; f.Pool != "" && !ok {
-			c.add(at+".fields."+path+".pool", "pool: there is no pool %q under pools", f.Pool)
+			c.add(at+"."+path+".pool", "pool: there is no pool %q under pools", f.Pool)
 		}
 	}
 }

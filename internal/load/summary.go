@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -42,12 +43,15 @@ type Summary struct {
 	LingerMS   float64          `json:"linger_ms"`
 	Thresholds []Check          `json:"thresholds,omitempty"`
 	Aborted    int64            `json:"aborted,omitempty"` // acknowledged, in transactions that were aborted on purpose
+	Resumed    int              `json:"resumed,omitempty"` // how often a dead generator's run was taken up again: figures of time are of the last part
 	Dropped    int64            `json:"dropped,omitempty"` // due, but not sent: the window was full
 	// Interactive: somebody changed the run by hand, so it can be no baseline. Changes also holds marks.
 	Interactive bool         `json:"interactive,omitempty"`
 	PausedS     float64      `json:"paused_s,omitempty"`
 	Changes     []Change     `json:"changes,omitempty"`
 	Hooks       []HookResult `json:"hooks,omitempty"`
+	Generator   Health       `json:"generator"`
+	Read        *ReadBack    `json:"read_back,omitempty"` // by a consumer of the run's own
 	// Faults are the messages that are wrong on purpose, by kind.
 	Faults  map[content.Fault]int64 `json:"faults,omitempty"`
 	Streams []StreamSummary         `json:"streams,omitempty"` // of a mix
@@ -65,6 +69,9 @@ type StreamSummary struct {
 // tallies add up what the senders have sent of each stream.
 func (r *run) tallies() []tally {
 	all := make([]tally, r.mix.Streams())
+	for i, t := range r.before {
+		all[i] = tally{t.messages, t.bytes, maps.Clone(t.faults)}
+	}
 	for _, s := range r.senders {
 		s.mu.Lock()
 		for i, t := range s.streams {
@@ -118,6 +125,8 @@ const (
 const (
 	leastShare = 0.99
 	latestP99  = 100 * time.Millisecond
+	// judgedAfter: a shorter run says more of a program's start than of its work.
+	judgedAfter = 5 * time.Second
 )
 
 func (r *run) summary(cause error) Summary {
@@ -125,13 +134,14 @@ func (r *run) summary(cause error) Summary {
 	lag, size, blocked, last := r.statistics()
 	s := Summary{
 		Run: r.manifest.Run, Profile: p.Name, Topic: p.topics(), LatencyOf: ofResponse,
-		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders),
+		Sent: r.handed(), Warmup: int64(r.warm), Senders: len(r.senders), Resumed: len(r.manifest.Resumptions),
 		CPU: (cpuTime() - r.cpu).Seconds(), BlockedS: blocked.Seconds(),
 		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
 	}
 	s.countStreams(r)
+	s.Generator, s.Read = r.health(r.ended), r.readBack
 	if r.txn != nil {
-		s.Aborted = r.txn.aborted
+		s.Aborted = r.txn.aborted.Load()
 	}
 	if p.Producer.Linger != nil {
 		s.LingerMS = 1000 * time.Duration(*p.Producer.Linger).Seconds()
@@ -139,7 +149,7 @@ func (r *run) summary(cause error) Summary {
 	s.Thresholds = r.checks()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	s.Acked, s.Bytes, s.Causes = rec.acked, rec.bytes, rec.causes
+	s.Acked, s.Bytes, s.Causes = rec.acked, rec.bytes, rec.byCause()
 	s.Errors = rec.failed + max(0, s.Sent-rec.acked-rec.failed) // what has no outcome is an error too
 	s.Response, s.Service = quantilesOf(rec.whole.response, 1000), quantilesOf(rec.whole.service, 1000)
 	s.P50, s.P99, s.Max = s.Response.P50, s.Response.P99, s.Response.Max
@@ -147,13 +157,13 @@ func (r *run) summary(cause error) Summary {
 	var paused time.Duration
 	_, paused, s.Interactive, s.Changes = r.Live.state(r.pace.now())
 	s.PausedS, s.Dropped = paused.Seconds(), r.dropped()
-	scheduled := s.Sent - s.Warmup
+	scheduled := s.Sent - r.earlier
 	span := last - paused
 	if r.flat {
 		if s.LatencyOf = ofBuffer; p.Rate.Closed != nil {
 			s.LatencyOf = ofClosed
 		}
-		span, scheduled = rec.last, s.Acked-s.Warmup
+		span, scheduled = rec.last, s.Acked-r.earlierOK
 	} else if planned := r.planned() - paused; planned > 0 {
 		s.Target = float64(scheduled+s.Dropped) / planned.Seconds()
 		span = max(span, planned)
@@ -206,6 +216,9 @@ func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	if why := s.invalid(r, last); why != "" {
 		s.Verdict, s.Reason = VerdictInvalid, why
 	}
+	if s.Read != nil && s.Read.Missing+s.Read.Doubled > 0 {
+		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("of the acknowledged messages %d never came back from the topic and %d came twice", s.Read.Missing, s.Read.Doubled)
+	}
 	if s.Errors > 0 && !mayFail {
 		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("%d of %d messages were not acknowledged", s.Errors, s.Sent)
 	}
@@ -223,6 +236,9 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 	if r.flat {
 		return ""
 	}
+	if why := s.Generator.ahead(r.Profile.Thresholds); why != "" {
+		return why
+	}
 	late := ""
 	switch {
 	case s.Target > 0 && float64(s.Dropped) > (1-leastShare)*float64(s.Sent+s.Dropped):
@@ -231,6 +247,8 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 		late = fmt.Sprintf("only %.1f %% of the target rate was reached", 100*s.Rate/s.Target)
 	case s.Lag.P99 > float64(latestP99.Milliseconds()):
 		late = fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", s.Lag.P99)
+	case r.ended > judgedAfter:
+		return s.Generator.busy()
 	default:
 		return ""
 	}
@@ -249,7 +267,7 @@ func (s *Summary) judgeThresholds() {
 		}
 	}
 	for _, c := range s.Thresholds {
-		if !c.Measured && s.Response.Count > 0 { // a run that ends within its warm-up measures nothing, and says so
+		if !c.Measured && s.Response.Count > 0 && !(Threshold{Metric: c.Metric}).ofMemory() { // a run that ends within its warm-up measures nothing, and says so
 			s.Verdict, s.Reason = VerdictInvalid, fmt.Sprintf("no message was measured for the threshold %s", c.Name)
 			return
 		}

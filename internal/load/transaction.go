@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,9 +56,9 @@ type transactions struct {
 	client  *kgo.Client
 	rec     *recorder
 	open    bool
-	number  uint64 // of the open one
-	aborted int64  // messages
-	sent    int64  // messages of the open one
+	number  uint64       // of the open one
+	aborted atomic.Int64 // messages
+	sent    int64        // messages of the open one
 }
 
 // idleTransaction is how long a transaction stays open without a message: brokers abort one that is open for a minute.
@@ -80,6 +81,11 @@ func (t *transactions) before(ctx context.Context, n uint64) error {
 	}
 	t.number = number
 	return t.begin()
+}
+
+// ends reports that the open transaction ends before message n.
+func (t *transactions) ends(n uint64) bool {
+	return t != nil && t.open && t.number != n/uint64(t.Messages)+1
 }
 
 func (t *transactions) begin() error {
@@ -110,7 +116,7 @@ func (t *transactions) end(ctx context.Context) error {
 		t.rec.settle(outcomeCommitted)
 	} else {
 		t.rec.settle(outcomeAborted)
-		t.aborted += t.sent
+		t.aborted.Add(t.sent)
 	}
 	t.sent = 0
 	return nil
@@ -151,7 +157,7 @@ func (r *recorder) settle(o transactionOutcome) {
 			r.shards[h.lane].fail(h.seq)
 			continue
 		case outcomeCommitted:
-			r.reached(h.stream, h.partition, h.offset)
+			r.reached(h.stream, h.partition, h.offset, h.lane, h.seq)
 		case outcomeAborted:
 		}
 		r.shards[h.lane].acked(h.seq)

@@ -2,7 +2,6 @@ package load
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,21 +10,15 @@ import (
 	"weir/internal/config"
 )
 
-// later is a key that the format knows and this version does not do: refused by its name, never ignored.
-type later struct{ Given bool }
-
-// UnmarshalYAML only notes that the key is there.
-func (l *later) UnmarshalYAML([]byte) error {
-	l.Given = true
-	return nil
-}
-
 // text is a word that may look like a number: acks: 1.
 type text string
 
-// UnmarshalYAML takes the scalar as it is written.
-func (t *text) UnmarshalYAML(b []byte) error {
-	*t = text(strings.Trim(strings.TrimSpace(string(b)), `"'`))
+// Expected says how it is written.
+func (text) Expected() string { return "a word or a number" }
+
+// UnmarshalText takes the scalar as it is written.
+func (t *text) UnmarshalText(b []byte) error {
+	*t = text(strings.TrimSpace(string(b)))
 	return nil
 }
 
@@ -66,44 +59,21 @@ func (p *Profile) Validate() []config.Invalid {
 	if !nameForm.MatchString(p.Name) {
 		c.add("name", "name: %q: want lower-case letters, digits, - and _", p.Name)
 	}
-	c.laterIn("", reflect.ValueOf(p).Elem())
 	p.Rate.validate(&c, p.Volume)
 	p.validateBounds(&c)
 	p.validateHooks(&c)
 	p.validateParts(&c)
 	p.Producer.validate(&c)
 	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
+	c.oneOf("verify.destination.engine", p.Verify.Destination.Engine, []string{"duckdb"}, "spark")
+	if g := p.Verify.Consumer.Group; len(g) > 249 || strings.ContainsFunc(g, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		c.add("verify.consumer.group", "group: %q is no name of a consumer group: want up to 249 letters, digits, . _ -", g)
+	}
 	for i, t := range p.Thresholds {
 		t.validate(&c, fmt.Sprintf("thresholds[%d]", i))
 		p.stageNamed(&c, fmt.Sprintf("thresholds[%d].stage", i), t.Stage)
 	}
 	return c
-}
-
-// laterIn finds every given [later] below v.
-func (c *complaints) laterIn(path string, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Struct:
-		if l, ok := v.Interface().(later); ok {
-			if l.Given {
-				c.add(path, "%s is not supported in this version", path)
-			}
-			return
-		}
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			switch name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); {
-			case f.Anonymous && f.IsExported():
-				c.laterIn(path, v.Field(i))
-			case f.IsExported() && name != "" && name != "-":
-				c.laterIn(join(path, name), v.Field(i))
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			c.laterIn(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
-		}
-	}
 }
 
 func (p *Profile) validateBounds(c *complaints) {
@@ -124,7 +94,7 @@ func (p *Profile) validateBounds(c *complaints) {
 	}
 	c.oneOf("on_saturation", p.OnSaturation, []string{"lag", "drop"})
 	if p.OnSaturation == "drop" && p.Rate.flat() {
-		c.add("on_saturation", "on_saturation: nothing is due at a time with this rate, so nothing can be dropped")
+		c.add("on_saturation", "on_saturation: nothing is due at a time with this rate, so nothing can be dropped: remove it")
 	}
 	if p.MaxInFlight < 0 || p.MaxInFlight > 50_000_000 {
 		c.add("max_in_flight", "max_in_flight: want 1 to 50M")
@@ -150,14 +120,17 @@ func (p Producer) validate(c *complaints) {
 }
 
 func (t Threshold) validate(c *complaints, path string) {
-	c.oneOf(path+".metric", t.Metric, []string{"response_ms", "service_ms", "error_ratio", "freshness_s", "lost", "duplicated"}, "lag", "drain_s")
+	known := []string{"response_ms", "service_ms", "error_ratio", memoryMetric, growthMetric, "freshness_s", "lost", "duplicated"}
+	if c.oneOf(path+".metric", t.Metric, known, "lag", "drain_s"); t.Metric != "" && !slices.Contains(known, t.Metric) {
+		return
+	}
 	stats := []string{"p50", "p90", "p99", "p99.9", "max"}
 	switch t.Metric {
 	case "":
 		c.add(path, "threshold: want a metric")
-	case "lost", "duplicated", "error_ratio":
+	case "lost", "duplicated", "error_ratio", memoryMetric, growthMetric:
 		if t.Stat != "" {
-			c.add(path+".stat", "stat: %s is a count, it has none", t.Metric)
+			c.add(path+".stat", "stat: %s is one figure, it has none: remove it", t.Metric)
 		}
 	case "freshness_s":
 		stats = []string{"p50", "p99", "max"}
@@ -179,10 +152,13 @@ func (t Threshold) validate(c *complaints, path string) {
 
 // validateWindow: what is only known after the run cannot end it, and has no stages.
 func (t Threshold) validateWindow(c *complaints, path string) {
+	if t.Process != "" && !t.ofMemory() {
+		c.add(path+".process", "process: belongs to %s and %s, not to %s", memoryMetric, growthMetric, t.Metric)
+	}
 	if !t.ofRun() && t.Metric != "" {
 		for i, given := range []bool{t.Stage != "", t.Over != 0, t.Abort, t.After != 0} {
 			if key := []string{"stage", "over", "abort", "after"}[i]; given {
-				c.add(path+"."+key, "%s: %s is only known from the table, after the run: it is judged as a whole", key, t.Metric)
+				c.add(path+"."+key, "%s: %s is only known from the table, after the run: it is judged as a whole: remove it", key, t.Metric)
 			}
 		}
 		return
@@ -190,13 +166,16 @@ func (t Threshold) validateWindow(c *complaints, path string) {
 	if t.Over != 0 && (time.Duration(t.Over) < time.Second || time.Duration(t.Over) > 24*time.Hour) {
 		c.add(path+".over", "over: want 1s to 24h")
 	}
-	if t.Over != 0 && t.Metric == "error_ratio" {
-		c.add(path+".over", "over: error_ratio is judged over the whole run or stage")
+	if t.Over != 0 && (t.Metric == "error_ratio" || t.ofMemory()) {
+		c.add(path+".over", "over: %s is judged over the whole run: remove it", t.Metric)
+	}
+	if t.Stage != "" && t.ofMemory() {
+		c.add(path+".stage", "stage: %s is judged over the whole run: remove it", t.Metric)
 	}
 	switch {
 	case t.After < 0:
 		c.add(path+".after", "after: want 0s or more")
-	case t.After > 0 && !t.Abort && t.Over == 0:
+	case t.After > 0 && !t.Abort && t.Over == 0 && !t.ofMemory():
 		c.add(path+".after", "after: only tells when abort or over begin to count: give abort: true or over: 1m")
 	}
 }
@@ -222,11 +201,4 @@ func (p *Profile) stageNames() []string {
 		names = append(names, s.Name)
 	}
 	return names
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }

@@ -19,7 +19,7 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 	}
 	if s.txn != nil {
 		if err := s.txn.begin(); err != nil {
-			return fmt.Errorf("warm-up: %w", err)
+			return mayNot(fmt.Errorf("warm-up: %w", err), "write to it")
 		}
 	}
 	for n, left := uint64(0), partitions; n < most && left > 0; {
@@ -35,12 +35,12 @@ func (s *session) warmUp(ctx context.Context, senders []*sender, partitions int)
 		}
 		s.warm = n
 		if err := s.rec.failure(); err != nil {
-			return fmt.Errorf("warm-up: topic %s: %w", s.topics(), err)
+			return mayNot(fmt.Errorf("warm-up: topic %s: %w", s.topics(), err), "write to it")
 		}
 		left = partitions - s.rec.warmPartitions()
 	}
 	if err := s.txn.end(ctx); err != nil {
-		return fmt.Errorf("warm-up: %w", err)
+		return mayNot(fmt.Errorf("warm-up: %w", err), "write to it")
 	}
 	for _, snd := range senders {
 		snd.blocked, snd.last = 0, 0

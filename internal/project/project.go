@@ -25,13 +25,21 @@ import (
 
 // Weir is weir.yaml.
 type Weir struct {
-	APIVersion string          `yaml:"apiVersion" jsonschema:"required,enum=weir/v1,description=weir/v1"`
-	Kind       string          `yaml:"kind" jsonschema:"required,enum=Weir,description=Weir"`
-	Kafka      kafka.Config    `yaml:"kafka,omitempty" jsonschema:"description=brokers and how to reach them"`
-	Registry   registry.Config `yaml:"registry,omitempty" jsonschema:"description=schema registry"`
-	Lake       Lake            `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
-	Hive       Hive            `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
-	EMR        emr.Config      `yaml:"emr,omitempty" jsonschema:"description=where pipeline submit --to emr and --to emr-serverless run jobs"`
+	APIVersion string             `yaml:"apiVersion" jsonschema:"required,enum=weir/v1,description=weir/v1"`
+	Kind       string             `yaml:"kind" jsonschema:"required,enum=Weir,description=Weir"`
+	Kafka      kafka.Config       `yaml:"kafka,omitempty" jsonschema:"description=brokers and how to reach them"`
+	Registry   registry.Config    `yaml:"registry,omitempty" jsonschema:"description=schema registry"`
+	Clusters   map[string]Cluster `yaml:"clusters,omitempty" jsonschema:"description=further connections by their names; a load profile takes one by cluster: NAME"`
+	Lake       Lake               `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
+	Hive       Hive               `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
+	EMR        emr.Config         `yaml:"emr,omitempty" jsonschema:"description=where pipeline submit --to emr and --to emr-serverless run jobs"`
+	Compare    Compare            `yaml:"compare,omitempty" jsonschema:"description=the two builds that loadgen compare measures where nothing else is said"`
+}
+
+// Compare is the `compare` block.
+type Compare struct {
+	Baseline  string `yaml:"baseline,omitempty" jsonschema:"description=shell command that serves the pipeline of the build to compare with"`
+	Candidate string `yaml:"candidate,omitempty" jsonschema:"description=the same of the build under test"`
 }
 
 // Lake is the `lake` block.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/internal/cli"
+	"weir/internal/content"
 	"weir/internal/lake"
 	"weir/internal/load"
 	"weir/internal/quarantine"
@@ -98,6 +99,19 @@ func Claim(m *load.Manifest, stream int) (verify.Claim, error) {
 	c.NewContent = func() func([]byte, int32, uint64, int64) []byte {
 		w := mix.Writer()
 		return func(b []byte, shard int32, seq uint64, due int64) []byte { return w.Datum(b, number(shard, seq), due) }
+	}
+	if later := mix.Later(stream); later != nil {
+		c.Later = later.Schema()
+		c.Evolved = func(shard int32, seq uint64) bool {
+			_, of := mix.Fate(number(shard, seq))
+			return mix.Evolved(stream, of)
+		}
+	}
+	if mix.Shuffles() {
+		c.OutOfOrder = func(shard int32, seq uint64) bool {
+			f, _ := mix.Fate(number(shard, seq))
+			return f == content.OutOfOrder
+		}
 	}
 	if mix.Plain() && m.Transaction.Abort == 0 {
 		return c, nil

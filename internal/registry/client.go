@@ -78,7 +78,9 @@ func (c Config) Validate() []config.Invalid {
 // Client asks one registry. It is safe for concurrent use.
 type Client struct {
 	url  string
+	tls  tlsfile.Config
 	cl   *sr.Client
+	web  *http.Client
 	mu   sync.Mutex
 	byID map[int]*avro.Schema
 	ids  map[[2]string]int // subject and schema that were registered
@@ -98,7 +100,9 @@ func newClient(c Config, patience time.Duration) (*Client, error) {
 		return nil, fmt.Errorf("registry.%s: %s", bad.Path, bad.Message)
 	}
 	web := &http.Client{Timeout: patience}
+	var shown tlsfile.Config
 	if c.TLS != nil {
+		shown = *c.TLS
 		t, err := c.TLS.Client("registry.tls")
 		if err != nil {
 			return nil, cli.Usage(err, "")
@@ -118,7 +122,7 @@ func newClient(c Config, patience time.Duration) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return &Client{url: c.URL, cl: cl, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
+	return &Client{url: c.URL, tls: shown, cl: cl, web: web, byID: map[int]*avro.Schema{}, ids: map[[2]string]int{}}, nil
 }
 
 // Schema gets a schema by its id.
@@ -219,7 +223,7 @@ func (c *Client) explain(what string, err, notFound error) error {
 		if errors.As(err, &u) {
 			err = u.Err // without the address, which might carry more than a place
 		}
-		if said, hint := connectionWords(c.url, err); said != "" {
+		if said, hint := c.connectionWords(err); said != "" {
 			return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, &cli.Error{Err: errors.New(said), Hint: hint})
 		}
 		return fmt.Errorf("%s: %w (%s): %w", what, ErrUnavailable, c.url, err)
@@ -242,14 +246,14 @@ func (c *Client) explain(what string, err, notFound error) error {
 const hintHTTPS = "write https:// in registry.url of weir.yaml (and `registry: {tls: {ca: FILE}}` for an authority of your own)"
 
 // connectionWords says what is wrong with the way to the registry, where that is clear.
-func connectionWords(address string, err error) (said, hint string) {
-	if said, hint := tlsfile.Words("registry.tls", err); said != "" {
+func (c *Client) connectionWords(err error) (said, hint string) {
+	if said, hint := c.tls.Words("registry.tls", err); said != "" {
 		return said, hint
 	}
 	switch {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return "it does not speak TLS on this port", "write http:// in registry.url of weir.yaml, or take the port of its TLS listener"
-	case strings.HasPrefix(address, "http:") && errors.Is(err, io.EOF):
+	case strings.HasPrefix(c.url, "http:") && errors.Is(err, io.EOF):
 		return "it closes the connection at the first request", "if it speaks TLS: " + hintHTTPS
 	}
 	return "", ""

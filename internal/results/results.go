@@ -115,6 +115,8 @@ func (r *Result) Usable() string {
 	switch s := r.Summary; {
 	case s.Interactive:
 		return "it was changed by hand while it ran"
+	case s.Resumed > 0:
+		return "it was resumed after its generator had died"
 	case s.Verdict != load.VerdictPass && s.Verdict != load.VerdictSLO:
 		return "it is " + string(s.Verdict) + ": " + s.Reason
 	case s.Response.Count == 0:

@@ -98,6 +98,18 @@ func look(trials []Trial) picture {
 	return p
 }
 
+// Bracket is what trials have shown so far: the lowest rate that was not kept, and the highest below it that was; 0: there is none.
+func Bracket(trials []Trial) (kept, notKept float64) {
+	p := look(trials)
+	if p.lo != nil {
+		kept = p.lo.rate
+	}
+	if p.hi != nil {
+		notKept = p.hi.rate
+	}
+	return kept, notKept
+}
+
 // Next says what to try after the trials that were made, or the result if that was all.
 func (c Config) Next(trials []Trial) (Step, *Result) {
 	p := look(trials)

@@ -2,6 +2,8 @@ package show
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"weir/internal/control"
 	"weir/internal/load"
@@ -23,7 +25,7 @@ func Load(p load.Progress) *control.Load {
 		l.Stages = append(l.Stages, control.Stage{Name: s.Name, Duration: s.Over.Seconds(), Target: s.To})
 	}
 	for _, h := range p.History {
-		l.History = append(l.History, control.Point{T: h.T.Seconds(), Target: h.Target, Rate: h.Rate, P99: h.P99})
+		l.History = append(l.History, control.Point{T: h.T.Seconds(), Target: h.Target, Rate: h.Rate, P99: h.P99, P50: h.P50, P999: h.P999, Service: h.Service, Lag: h.Lag, Read: h.Read})
 	}
 	l.Interactive, l.PausedS, l.Dropped = p.Interactive, p.PausedFor.Seconds(), p.Dropped
 	for _, c := range p.Changes {
@@ -35,15 +37,83 @@ func Load(p load.Progress) *control.Load {
 	if f := p.Final; f != nil {
 		l.Verdict, l.Reason = string(f.Verdict), f.Reason
 		l.TargetRate, l.Rate = f.Target, f.Rate // of the whole run, now that it is over
-		for _, c := range f.Thresholds {
-			state := control.OK
-			if !c.OK {
-				state = control.Bad
-			}
-			l.Limits = append(l.Limits, control.Limit{Name: c.Name, Want: fmt.Sprintf("≤ %g", c.Max), Got: fmt.Sprintf("%.3g", c.Got), State: state})
+		p.Checks = f.Thresholds
+	} else {
+		l.Verdict, l.Reason = standing(p)
+	}
+	for _, c := range p.Checks {
+		l.Limits = append(l.Limits, limit(c))
+	}
+	l.Resumed, l.Self = p.Resumed, generator(p)
+	if r := p.Read; r != nil {
+		l.Read = &control.Read{Messages: r.Messages, Behind: r.Missing, Doubled: r.Doubled, Latency: quantiles(r.Latency), Error: r.Error}
+	}
+	for _, x := range p.Partitions[:min(len(p.Partitions), mostPartitions)] {
+		l.Partitions = append(l.Partitions, control.PartitionSent(x))
+	}
+	for _, x := range p.Sizes {
+		l.Sizes = append(l.Sizes, control.SizeBar(x))
+	}
+	for _, x := range p.Spectrum {
+		l.Spectrum = append(l.Spectrum, control.Percentile(x))
+	}
+	for _, x := range p.Causes {
+		l.Causes = append(l.Causes, control.Cause(x))
+	}
+	for _, f := range slices.Sorted(maps.Keys(p.Faults)) {
+		l.Faults = append(l.Faults, control.Fault{Kind: string(f), Count: p.Faults[f]})
+	}
+	return l
+}
+
+// mostPartitions are told to the screens.
+const mostPartitions = 512
+
+// standing is the verdict if the run stopped now; none before anything was measured.
+func standing(p load.Progress) (verdict, reason string) {
+	if p.Response.Count == 0 && p.Errors == 0 {
+		return "", ""
+	}
+	if p.Errors > 0 {
+		return string(load.VerdictFailed), fmt.Sprintf("%d of %d messages were not acknowledged", p.Errors, p.Sent)
+	}
+	if p.Invalid != "" {
+		return string(load.VerdictInvalid), p.Invalid
+	}
+	for _, c := range p.Checks {
+		if c.Measured && !c.OK {
+			return string(load.VerdictSLO), fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
+		}
+	}
+	return string(load.VerdictPass), ""
+}
+
+// limit is a threshold as it stands.
+func limit(c load.Check) control.Limit {
+	l := control.Limit{Name: c.Name, Want: fmt.Sprintf("≤ %g", c.Max), State: control.Wait}
+	if !c.Measured {
+		return l
+	}
+	l.Got, l.State = fmt.Sprintf("%.3g", c.Got), control.OK
+	if !c.OK {
+		l.State = control.Bad
+	}
+	if c.Max > 0 {
+		l.Spare = fmt.Sprintf("%.0f%% spare", 100*c.Margin)
+		if c.Margin < 0 {
+			l.Spare = fmt.Sprintf("%.0f%% over", -100*c.Margin)
 		}
 	}
 	return l
+}
+
+func generator(p load.Progress) control.Generator {
+	h := p.Health
+	g := control.Generator{Cores: h.Cores, GCPauses: h.GCPauses, GCPauseP99: h.GCPauseP99, GCPauseMax: h.GCPauseMax, WindowFullS: h.WindowFullS, Invalid: p.Invalid}
+	if h.Clock != nil {
+		g.Clock, g.ClockError = h.Clock.Offset, h.Clock.Error
+	}
+	return g
 }
 
 func loadState(s string) string {

@@ -1,6 +1,6 @@
 // Package tlsfile makes the client side of TLS from files: the authority that is trusted and, for mTLS, the certificate to show.
 //
-// Start with [Config.Client]; [Words] says what a failed handshake means and what to do.
+// Start with [Config.Client]; [Config.Words] says what a failed handshake means and what to do.
 //
 // # Promises
 //

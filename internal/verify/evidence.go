@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -11,7 +12,7 @@ type Evidence struct {
 	Kind      string `json:"kind"` // lost, doubled, reordered, altered, quarantined, unknown
 	Shard     int32  `json:"shard"`
 	Seq       int64  `json:"seq"`
-	Topic     string `json:"topic,omitempty"` // of the row; a lost message has none
+	Topic     string `json:"topic,omitempty"` // of the row; a lost message has none before it is looked for
 	Partition int32  `json:"partition"`
 	Offset    int64  `json:"offset"`
 	Detail    string `json:"detail,omitempty"`
@@ -36,6 +37,7 @@ type witnesses struct {
 	mu     sync.Mutex
 	counts map[string]int64
 	all    map[string][]Evidence
+	gone   []Gone
 }
 
 func newWitnesses() *witnesses {
@@ -49,6 +51,20 @@ func (w *witnesses) add(e Evidence) {
 	if len(w.all[e.Kind]) < most {
 		w.all[e.Kind] = append(w.all[e.Kind], e)
 	}
+}
+
+// lack notes a file that is not there, once.
+func (w *witnesses) lack(g Gone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.gone, g) {
+		w.gone = append(w.gone, g)
+	}
+}
+
+func (w *witnesses) files() []Gone {
+	slices.SortFunc(w.gone, func(a, b Gone) int { return strings.Compare(a.Path, b.Path) })
+	return w.gone
 }
 
 func (w *witnesses) evidence() []Evidence {

@@ -28,10 +28,14 @@ type segment struct {
 // track is a lane as one worker sees it.
 type track struct {
 	chunk    []place // of the chunk that is being read
+	held     []place // of the chunk: messages that were held back on purpose; they have no part in the order of the others
 	segments []segment
+
+	behind  int64   // of those held back: they stand behind a later one
+	pending []place // of those held back: no row of their chunk tells
 }
 
-func (w *worker) track(topic string, partition, shard int32, offset, seq int64) {
+func (w *worker) track(topic string, partition, shard int32, offset, seq int64, held bool) {
 	l := lane{topic, partition, shard}
 	t := w.lanes[l]
 	if t == nil {
@@ -39,20 +43,67 @@ func (w *worker) track(topic string, partition, shard int32, offset, seq int64) 
 		t = &track{}
 		w.lanes[l] = t
 	}
+	if held {
+		t.held = append(t.held, place{offset, seq})
+		return
+	}
 	t.chunk = append(t.chunk, place{offset, seq})
 }
 
 // endChunk checks the order within the chunk and keeps the ends.
 func (w *worker) endChunk() {
 	for l, t := range w.lanes {
+		sorted(t.chunk)
+		t.place()
 		if len(t.chunk) == 0 {
 			continue
 		}
-		sorted(t.chunk)
 		w.inOrder(l, t.chunk)
 		t.segments = append(t.segments, segment{t.chunk[0], t.chunk[len(t.chunk)-1], int64(len(t.chunk))})
 		t.chunk = t.chunk[:0]
 	}
+}
+
+// place looks which of those held back stand behind a later message of the chunk.
+func (t *track) place() {
+	for _, x := range t.held {
+		i, _ := slices.BinarySearchFunc(t.chunk, x.offset, func(p place, off int64) int { return int(p.offset - off) })
+		if i > 0 && t.chunk[i-1].seq > x.seq {
+			t.behind++
+		} else {
+			t.pending = append(t.pending, x)
+		}
+	}
+	t.held = t.held[:0]
+}
+
+// behind counts what a worker has seen of messages that were held back and stand behind a later one of their lane. Where no row of
+// their own chunk tells, the ends of the others do.
+func (p *proof) behind(w *worker) (n int64) {
+	for l, t := range w.lanes {
+		n += t.behind
+		for _, x := range t.pending {
+			if p.anyLater(l, x) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (p *proof) anyLater(l lane, x place) bool {
+	for _, w := range p.workers {
+		t := w.lanes[l]
+		if t == nil {
+			continue
+		}
+		for _, s := range t.segments {
+			if s.first.offset < x.offset && s.first.seq > x.seq || s.last.offset < x.offset && s.last.seq > x.seq {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func sorted(all []place) {

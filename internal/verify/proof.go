@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"weir/internal/avro"
+	"weir/internal/lake"
 )
 
 // proof is what the workers share.
@@ -18,8 +19,9 @@ type proof struct {
 	o       Options
 	target  *arrow.Schema // the table's value columns
 	plan    *avro.Plan
-	seen    []bitSet // per shard: the message is in the table
-	refused []bitSet // per shard: the message is in the quarantine
+	later   *avro.Plan // of the later schema
+	seen    []bitSet   // per shard: the message is in the table
+	refused []bitSet   // per shard: the message is in the quarantine
 	found   *witnesses
 	workers []*worker
 	times   map[int64]snapshotTime
@@ -54,7 +56,7 @@ func newProof(o Options) (*proof, error) {
 	p := &proof{o: o, found: newWitnesses(), times: map[int64]snapshotTime{}}
 	writer, err := avro.Parse(o.Claim.Schema)
 	if err != nil {
-		return nil, fmt.Errorf("verify run %s: schema: %w", o.Claim.Run, err)
+		return nil, fmt.Errorf("schema: %w", err)
 	}
 	var fields []arrow.Field
 	for _, f := range o.Table.Schema().Fields() {
@@ -64,7 +66,16 @@ func newProof(o Options) (*proof, error) {
 	}
 	p.target = arrow.NewSchema(fields, nil)
 	if p.plan, err = avro.Compile(writer, p.target); err != nil {
-		return nil, fmt.Errorf("verify run %s: the table cannot hold what was sent: %w", o.Claim.Run, err)
+		return nil, fmt.Errorf("the table cannot hold what was sent: %w", err)
+	}
+	if o.Claim.Later != "" {
+		later, err := avro.Parse(o.Claim.Later)
+		if err != nil {
+			return nil, fmt.Errorf("the second schema: %w", err)
+		}
+		if p.later, err = avro.Compile(later, p.target); err != nil {
+			return nil, fmt.Errorf("the table cannot hold what was sent with the second schema: %w", err)
+		}
 	}
 	for _, s := range o.Claim.Shards {
 		n := (max(s.Reserved, s.Sent) + 63) / 64
@@ -93,6 +104,11 @@ func (p *proof) learnTimes() {
 	}
 }
 
+// gone notes a file that is not there.
+func (p *proof) gone(f lake.PlannedFile) {
+	p.found.lack(Gone{Path: f.Path, Rows: f.Rows, Snapshot: f.Snapshot})
+}
+
 // fate is where a message must end.
 func (p *proof) fate(shard int32, seq uint64) Fate {
 	if p.o.Claim.Fate == nil {
@@ -114,6 +130,7 @@ func (p *proof) result() Result {
 	for _, w := range p.workers {
 		r.Rows += w.count
 		r.OrderUnchecked += w.unordered
+		r.OutOfOrder += p.behind(w)
 		age.Merge(w.age)
 	}
 	r.ReadableRows = age.TotalCount()
@@ -123,7 +140,7 @@ func (p *proof) result() Result {
 	c := p.found.counts
 	r.Unexplained = c["quarantined"]
 	r.Lost, r.Doubled, r.Reordered, r.Altered, r.Unknown = c["lost"], c["doubled"], c["reordered"], c["altered"], c["unknown"]
-	r.Evidence = p.found.evidence()
+	r.Evidence, r.Gone = p.found.evidence(), p.found.files()
 	r.Windows = p.windows()
 	return r
 }

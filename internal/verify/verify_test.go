@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"math/big"
 	"math/rand/v2"
@@ -409,6 +410,107 @@ func TestTableThatCannotProveIsRefused(t *testing.T) {
 	narrow := &memTable{schema: arrow.NewSchema(plain.schema.Fields()[1:], nil)}
 	if _, err = Run(t.Context(), Options{Claim: claim(t), Table: narrow}); err == nil || !strings.Contains(err.Error(), "the table cannot hold what was sent") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// missingFile is a table one of whose files is not there.
+type missingFile struct {
+	*memTable
+	path  string
+	plans *int // how often it was asked; from the second time on it has a newer snapshot, if moves
+	moves bool
+}
+
+func (t missingFile) Plan(ctx context.Context) (lake.Plan, error) {
+	p, err := t.memTable.Plan(ctx)
+	if *t.plans++; t.moves && *t.plans > 1 {
+		p.Snapshot = 2
+	}
+	return p, err
+}
+
+func (t missingFile) Scan(ctx context.Context, p lake.Plan) iter.Seq2[lake.Chunk, error] {
+	if p.Files[0].Path == t.path && (!t.moves || p.Snapshot == 1) {
+		return func(yield func(lake.Chunk, error) bool) {
+			yield(lake.Chunk{}, fmt.Errorf("read %s: %w", t.path, fs.ErrNotExist))
+		}
+	}
+	return t.memTable.Scan(ctx, p)
+}
+
+func TestAFileThatIsGoneIsNamedWithWhatItHeld(t *testing.T) {
+	table := missingFile{memTable: tableOf(t, split(sent())...), path: "1", plans: new(int)}
+	got, err := Run(t.Context(), Options{Claim: claim(t), Table: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Good() || len(got.Gone) != 1 || got.Gone[0].Path != "1" || got.Lost != 200 || got.Rows != 1000 || len(got.Evidence) != most {
+		t.Errorf("got %+v", got)
+	}
+	// A compaction that has taken the file away meanwhile is no damage.
+	table.moves, *table.plans = true, 0
+	if got, err = Run(t.Context(), Options{Claim: claim(t), Table: table}); err != nil || !got.Good() || got.Rows != 1200 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A message that was held back on purpose may stand behind later ones, within a chunk and over a seam; no other may.
+func TestOutOfOrderOnPurposeIsCountedApart(t *testing.T) {
+	// moved puts a message behind the one that stands so many places later in its lane.
+	moved := func(rows []row, shard int32, seq int64, places int) []row {
+		from := find(rows, shard, seq)
+		to := from
+		for n := places; n > 0; {
+			if to++; rows[to].partition == rows[from].partition {
+				n--
+			}
+		}
+		at := rows[from]
+		for i := from; i < to; { // the others move up by an offset
+			next := i + 1
+			for rows[next].partition != at.partition {
+				next++
+			}
+			rows[i].shard, rows[i].seq, rows[i].content = rows[next].shard, rows[next].seq, rows[next].content
+			i = next
+		}
+		rows[to].shard, rows[to].seq, rows[to].content = at.shard, at.seq, at.content
+		return rows
+	}
+	type want struct {
+		places    int
+		held      [2]int64
+		behind    int64
+		reordered int64
+	}
+	all := map[string]want{
+		"as it should be":      {0, [2]int64{0, 50}, 0, 0}, // held back, but nothing of its lane has passed
+		"within a chunk":       {9, [2]int64{0, 50}, 1, 0},
+		"behind others only":   {1, [2]int64{0, 50}, 0, 0},
+		"without a purpose":    {9, [2]int64{0, 60}, 0, 1},
+		"over the seam":        {300, [2]int64{0, 50}, 1, 0},
+		"and without, there":   {300, [2]int64{0, 60}, 0, 1},
+		"to the last of a row": {520, [2]int64{0, 50}, 1, 0},
+	}
+	for places := 120; places <= 130; places++ { // one of them is the first of its lane in the second file
+		all[fmt.Sprint("at the seam, ", places)] = want{places, [2]int64{0, 50}, 1, 0}
+	}
+	for name, c := range all {
+		t.Run(name, func(t *testing.T) {
+			rows := sent()
+			if c.places > 0 {
+				rows = moved(rows, 0, 50, c.places)
+			}
+			o := Options{Claim: claim(t), Table: tableOf(t, split(rows)...), Workers: 2}
+			o.Claim.OutOfOrder = func(shard int32, seq uint64) bool { return int64(shard) == c.held[0] && int64(seq) == c.held[1] }
+			got, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.OutOfOrder != c.behind || got.Reordered != c.reordered || got.Lost+got.Doubled+got.Altered != 0 || got.Good() != (c.reordered == 0) {
+				t.Errorf("got %+v, want %d out of order on purpose, %d reordered", got, c.behind, c.reordered)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,7 @@ type worker struct {
 func newWorker(p *proof) (*worker, error) {
 	b, err := avro.NewBatch(p.target)
 	if err != nil {
-		return nil, fmt.Errorf("verify run %s: %w", p.o.Claim.Run, err)
+		return nil, err
 	}
 	return &worker{proof: p, content: p.o.Claim.NewContent(), batch: b, age: newAges(), reached: map[int32]int64{}, lanes: map[lane]*track{}, windowed: make([]windowAges, p.o.Windows.N)}, nil
 }
@@ -140,7 +140,7 @@ func (w *worker) rows(c lake.Chunk) error {
 		if w.seen[shard].set(seq) {
 			w.found.add(s.evidence("doubled", i, "the table has this message more than once"))
 		} else {
-			w.track(s.topic.Value(i), part, shard, off, int64(seq))
+			w.track(s.topic.Value(i), part, shard, off, int64(seq), says(w.o.Claim.OutOfOrder, shard, seq))
 		}
 		if known && !when.hidden {
 			w.ageOf(when.at, int64(s.intended.Value(i)))
@@ -155,7 +155,11 @@ func (w *worker) rows(c lake.Chunk) error {
 			continue
 		}
 		w.datum = w.content(w.datum[:0], shard, seq, int64(s.intended.Value(i)))
-		if err := w.batch.Append(w.plan, w.datum); err != nil {
+		plan := w.plan
+		if says(w.o.Claim.Evolved, shard, seq) {
+			plan = w.later
+		}
+		if err := w.batch.Append(plan, w.datum); err != nil {
 			return fmt.Errorf("the content of shard %d seq %d cannot be recomputed: %w", shard, seq, err)
 		}
 		w.at = append(w.at, i)
@@ -163,6 +167,9 @@ func (w *worker) rows(c lake.Chunk) error {
 	w.endChunk()
 	return w.compare(c.Batch, s)
 }
+
+// says asks one of the claim's questions; nobody to ask means no.
+func says(f func(int32, uint64) bool, shard int32, seq uint64) bool { return f != nil && f(shard, seq) }
 
 func (w *worker) ageOf(readable time.Time, intended int64) {
 	if i := w.o.Windows.at(intended); i >= 0 {

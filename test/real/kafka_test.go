@@ -25,7 +25,7 @@ const (
 	partitions = 3
 )
 
-func connect(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
+func connect(t testing.TB, addr string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	cl, err := kafka.Connect(kafka.Config{Brokers: kafka.Brokers{addr}}, opts...)
 	if err != nil {

@@ -21,12 +21,12 @@ const messages = 2_000_000
 
 // bench is an installation against real parts, driven as its user would drive it: by the programs.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	bin, dir string
 	at       string // its home, if that is not below dir
 }
 
-func newBench(t *testing.T, brokers, registry string) *bench {
+func newBench(t testing.TB, brokers, registry string) *bench {
 	t.Helper()
 	b := &bench{t: t, bin: t.TempDir(), dir: t.TempDir()}
 	build := exec.Command("go", "build", "-o", b.bin, "weir/cmd/pipeline", "weir/cmd/loadgen")

@@ -19,7 +19,7 @@ import (
 )
 
 // What a browser is asked about a page. Text must have the contrast of WCAG 2.1 AA, lines and marks that of graphics.
-const look = `(() => {
+const lookAround = `(() => {
 	const luminance = c => c.slice(0, 3).map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
 	const rgb = s => (s.match(/[\d.]+/g) || []).map(Number);
 	const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c; } return rgb(getComputedStyle(document.documentElement).backgroundColor); };
@@ -95,7 +95,7 @@ func TestReportsInABrowser(t *testing.T) {
 						}
 					}
 					var s seenPage
-					if err := json.Unmarshal([]byte(parts.Eval[string](p, look)), &s); err != nil {
+					if err := json.Unmarshal([]byte(parts.Eval[string](p, lookAround)), &s); err != nil {
 						t.Fatal(err)
 					}
 					if all := slices.DeleteFunc(p.Requests(), func(u string) bool { return strings.HasPrefix(u, "data:") }); len(all) != 1 {

@@ -133,7 +133,7 @@ func (b *bench) sameAsTSV(files string) {
 }
 
 // retype writes a CSV file with tabs.
-func retype(t *testing.T, from, to string) {
+func retype(t testing.TB, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
 	if err != nil {

@@ -264,9 +264,19 @@ func (c *Canvas) Plain() string {
 // Width of the part in cells.
 func (c *Canvas) Width() int { return c.w }
 
-// Clear blanks the part.
+// Clear blanks the part. A wide character that stands across its edge goes as a whole: half of one is no character.
 func (c *Canvas) Clear() {
+	if c.w == 0 {
+		return
+	}
 	for y := range c.h {
-		clear(c.grid.cells[(c.y+y)*c.grid.w+c.x:][:c.w])
+		row := c.grid.cells[(c.y+y)*c.grid.w:][:c.grid.w]
+		if row[c.x].half && c.x > 0 {
+			row[c.x-1] = cell{}
+		}
+		if end := c.x + c.w; end < c.grid.w && row[end].half {
+			row[end] = cell{}
+		}
+		clear(row[c.x : c.x+c.w])
 	}
 }

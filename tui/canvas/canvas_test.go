@@ -106,3 +106,12 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+func TestClearLeavesNoHalfCharacter(t *testing.T) {
+	c := New(8, 1, style.Make(style.Braille, false))
+	c.Text(0, 0, style.Plain, "日本語本")
+	c.Sub(3, 0, 2, 1).Clear()
+	if got, want := c.String(), "日    本"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -62,6 +62,9 @@ func (p *Pen) Fit(r style.Role, s string, reserve int) *Pen {
 	return p.Put(r, p.c.Fit(s, p.c.w-p.x-reserve))
 }
 
+// Fitted is s, shortened to w cells.
+func (p *Pen) Fitted(s string, w int) string { return p.c.Fit(s, w) }
+
 // To goes on at column x, or behind what is there already.
 func (p *Pen) To(x int) *Pen {
 	p.x = max(p.x, x)

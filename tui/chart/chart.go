@@ -55,7 +55,7 @@ func step(v, top float64, n int) int {
 	if top <= 0 || v <= 0 {
 		return 1
 	}
-	return min(max(int(math.Ceil(v/top*float64(n))), 1), n)
+	return int(min(max(math.Ceil(v/top*float64(n)), 1), float64(n)))
 }
 
 func ok(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
@@ -74,6 +74,44 @@ func Resample(values []float64, width int) []float64 {
 				out[i] = v
 			}
 		}
+	}
+	return out
+}
+
+// Columns draws each value as an upright column across the width, height lines from the top one down, scaled to the greatest; a
+// value above 0 is never without a mark.
+func Columns(values []float64, width, height int, level style.Level) []string {
+	out := make([]string, max(height, 0))
+	if width <= 0 || len(values) == 0 {
+		return out
+	}
+	values = Resample(values, width)
+	steps := blockSteps
+	if level == style.ASCII {
+		steps = asciiSteps
+	}
+	top := 0.0
+	for _, v := range values {
+		if ok(v) {
+			top = max(top, v)
+		}
+	}
+	n := len(steps) - 1
+	for y := range out {
+		var b strings.Builder
+		for x := range width {
+			i := x * len(values) / width
+			full := 0
+			if v := values[i]; ok(v) && v > 0 {
+				full = step(v, top, n*height)
+			}
+			k := min(max(full-n*(height-1-y), 0), n)
+			if next := (x + 1) * len(values) / width; next != i && width >= 3*len(values) { // a gap between columns
+				k = 0
+			}
+			b.WriteRune(steps[k])
+		}
+		out[y] = b.String()
 	}
 	return out
 }

@@ -5,9 +5,23 @@ package figure
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
+
+// none is what stands for a figure that is none: not a number, infinite.
+const none = "-"
+
+func odd(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+
+// Whole prints the nearest whole number, exactly.
+func Whole(v float64) string {
+	if odd(v) || math.Abs(v) > 1e18 {
+		return none
+	}
+	return Count(int64(math.Round(v)))
+}
 
 // Count prints an exact number: 1,998,204,112.
 func Count(n int64) string {
@@ -24,6 +38,9 @@ func Count(n int64) string {
 
 // Short prints a number in at most six characters: 880, 92.1k, 16.6M, 2.00G.
 func Short(v float64) string {
+	if odd(v) {
+		return none
+	}
 	if v < 0 {
 		return "-" + Short(-v)
 	}
@@ -57,6 +74,9 @@ func trim(s string) string {
 
 // Bytes prints in decimal units: 488 MB, 4.1 kB.
 func Bytes(v float64) string {
+	if odd(v) {
+		return none
+	}
 	for _, u := range []struct {
 		from float64
 		name string
@@ -74,6 +94,8 @@ func Bytes(v float64) string {
 // Millis prints milliseconds with a sensible number of digits, without the unit.
 func Millis(v float64) string {
 	switch {
+	case odd(v):
+		return none
 	case v >= 1e7:
 		return Short(v)
 	case v >= 1000:
@@ -86,10 +108,11 @@ func Millis(v float64) string {
 
 // Seconds prints seconds in at most six characters: 14s, 18m02s, 2h11m, 3d04h; a negative one is not known.
 func Seconds(seconds float64) string {
-	s := int64(seconds + 0.5)
-	switch {
-	case seconds < 0:
+	if odd(seconds) || seconds < 0 {
 		return "?"
+	}
+	s := int64(min(seconds, 1e15) + 0.5)
+	switch {
 	case seconds < 0.95:
 		return fmt.Sprintf("%.1fs", seconds)
 	case s < 60:
@@ -104,6 +127,9 @@ func Seconds(seconds float64) string {
 
 // Roughly is Seconds for plans: 5m, 1h30m, 90s.
 func Roughly(seconds float64) string {
+	if odd(seconds) || seconds > 1e9 { // more than a duration holds
+		return Seconds(seconds)
+	}
 	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
 	switch {
 	case d >= time.Hour && d%time.Hour == 0:
@@ -116,7 +142,10 @@ func Roughly(seconds float64) string {
 
 // Clock prints seconds as 01:16:40.
 func Clock(seconds float64) string {
-	s := int64(max(seconds, 0))
+	if odd(seconds) {
+		return none
+	}
+	s := int64(min(max(seconds, 0), 1e9))
 	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
@@ -143,6 +172,9 @@ func Age(d time.Duration) string {
 
 // Axis prints a value beside an axis: three digits, at most six characters, never rounded to another tick's value.
 func Axis(v float64) string {
+	if odd(v) {
+		return none
+	}
 	for _, u := range []struct {
 		from float64
 		name string
@@ -158,4 +190,17 @@ func Axis(v float64) string {
 func Span(d time.Duration) string { return Seconds(max(d.Seconds(), 0)) }
 
 // Percent prints a share.
-func Percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }
+func Percent(share float64) string {
+	if odd(share) {
+		return none
+	}
+	return fmt.Sprintf("%.0f%%", 100*share)
+}
+
+// Change prints a relative change with its sign: +7.6%, -2.0%.
+func Change(share float64) string {
+	if odd(share) {
+		return none
+	}
+	return fmt.Sprintf("%+.1f%%", 100*share)
+}

@@ -18,7 +18,9 @@ func TestFigures(t *testing.T) {
 		{Seconds(-1), "?"}, {Seconds(0.4), "0.4s"}, {Seconds(14), "14s"}, {Seconds(1082), "18m02s"}, {Seconds(7860), "2h11m"}, {Seconds(273_600), "3d04h"},
 		{Roughly(300), "5m"}, {Roughly(5400), "1h30m"}, {Roughly(90), "1m30s"}, {Clock(4600), "01:16:40"},
 		{Age(59 * time.Second), "59s"}, {Age(119 * time.Minute), "1h"}, {Age(-time.Millisecond), "0s"}, {Ago(now, now.Add(-12*time.Minute)), "12m ago"}, {Ago(now, time.Time{}), ""},
-		{Axis(150_000), "150k"}, {Axis(1_250_000), "1.25M"}, {Axis(0.25), "0.25"}, {Percent(0.64), "64%"},
+		{Axis(150_000), "150k"}, {Axis(1_250_000), "1.25M"}, {Axis(0.25), "0.25"}, {Percent(0.64), "64%"}, {Change(0.076), "+7.6%"}, {Change(-0.02), "-2.0%"}, {Whole(499_812.4), "499,812"},
+		{Short(math.NaN()), "-"}, {Bytes(math.Inf(1)), "-"}, {Millis(math.NaN()), "-"}, {Seconds(math.Inf(1)), "?"}, {Roughly(math.NaN()), "?"}, {Clock(math.NaN()), "-"}, {Axis(math.Inf(-1)), "-"},
+		{Percent(math.NaN()), "-"}, {Change(math.Inf(1)), "-"}, {Whole(1e300), "-"}, {Clock(1e300), "277777:46:40"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %q, want %q", tc.got, tc.want)

@@ -59,11 +59,28 @@ func (f *follower) changes(u control.Update, now time.Time) []string {
 		}
 	}
 	if l := s.Load; l != nil {
-		state := l.State + l.Stage + fmt.Sprint(l.Silent)
+		state := l.State + l.Stage + fmt.Sprint(l.Silent, l.Self.Invalid != "", l.Resumed, len(l.Changes))
+		for _, lim := range l.Limits {
+			if lim.State == control.Bad {
+				state += lim.Name
+			}
+		}
 		if l.Over() {
 			state += l.Verdict
 		}
 		say("load "+l.Run, state, Load(s, now))
+	}
+	if c := s.Comparison; c != nil {
+		done := 0
+		for _, r := range c.Runs {
+			if r.State != control.Running {
+				done++
+			}
+		}
+		say("comparison "+c.ID, fmt.Sprint(c.State, done, c.Silent), Comparison(c))
+	}
+	if f := s.Search; f != nil {
+		say("search "+f.ID, fmt.Sprint(f.State, len(f.Trials), f.Silent), Search(f))
 	}
 	for i := range s.Streams {
 		st := &s.Streams[i]
@@ -100,6 +117,12 @@ func (f *follower) moving(now time.Time) []string {
 	var out []string
 	if l := s.Load; l != nil && !l.Over() {
 		out = append(out, stamp(now)+clean(Load(s, now)))
+	}
+	if c := s.Comparison; c != nil && !c.Over() {
+		out = append(out, stamp(now)+clean(Comparison(c)))
+	}
+	if f := s.Search; f != nil && !f.Over() {
+		out = append(out, stamp(now)+clean(Search(f)))
 	}
 	for i := range s.Streams {
 		if st := &s.Streams[i]; st.State != control.Stopped && st.State != control.Done {
@@ -141,8 +164,25 @@ func Load(s *control.Snapshot, now time.Time) string {
 	}
 	b += fmt.Sprintf(" %s %s%s %s/s  p50 %s p99 %s max %s ms  sent %s acked %s errors %s  sched delay p99 %s ms", figure.Percent(l.Progress), figure.Count(int64(l.Rate+0.5)), target, figure.Bytes(l.BytesPerSec),
 		figure.Millis(q.P50), figure.Millis(q.P99), figure.Millis(q.Max), figure.Count(l.Sent), figure.Count(l.Acked), figure.Count(l.Errors), figure.Millis(l.LagP99))
-	if l.Over() && l.Verdict != "" {
+	if l.Read != nil {
+		b += fmt.Sprintf("  read back %s behind %s doubled %s", figure.Count(l.Read.Messages), figure.Count(l.Read.Behind), figure.Count(l.Read.Doubled))
+	}
+	if l.Resumed > 0 {
+		b += fmt.Sprintf("  resumed %d times", l.Resumed)
+	}
+	if l.Interactive {
+		b += "  changed by hand"
+	}
+	for _, lim := range l.Limits {
+		if lim.State == control.Bad {
+			b += "  BROKEN " + lim.Name + " " + lim.Want + " is " + lim.Got
+		}
+	}
+	switch {
+	case l.Over() && l.Verdict != "":
 		b += "  verdict " + l.Verdict + " " + l.Reason
+	case l.Self.Invalid != "":
+		b += "  INVALID: " + l.Self.Invalid
 	}
 	return b
 }
@@ -205,6 +245,12 @@ func Summary(s *control.Snapshot, now time.Time) []string {
 	var out []string
 	if s.Load != nil {
 		out = append(out, Load(s, now))
+	}
+	if s.Comparison != nil {
+		out = append(out, Comparison(s.Comparison))
+	}
+	if s.Search != nil {
+		out = append(out, Search(s.Search))
 	}
 	for i := range s.Streams {
 		out = append(out, Stream(&s.Streams[i], now))

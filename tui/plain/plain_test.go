@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,30 @@ type fed chan control.Update
 func (f fed) Stream(ctx context.Context) <-chan control.Update {
 	context.AfterFunc(ctx, func() { close(f) })
 	return f
+}
+
+// page is what was printed: a timer that wakes the printer orders nothing before it, so it needs a lock.
+type page struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+func (p *page) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.b.Reset()
 }
 
 func snapshot(change func(*control.Snapshot)) control.Update {
@@ -35,7 +60,7 @@ func snapshot(change func(*control.Snapshot)) control.Update {
 func TestFollowSaysChangesAtOnceAndMovementNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := make(fed, 1)
-		var out strings.Builder
+		var out page
 		done := make(chan error, 1)
 		go func() { done <- follow(t.Context(), from, &out, 10*time.Second) }()
 		lines := func() []string {
@@ -96,6 +121,86 @@ func TestFollowSaysChangesAtOnceAndMovementNowAndThen(t *testing.T) {
 	})
 }
 
+// A comparison and a search have a line for each step, and their result.
+func TestFollowTellsComparisonsAndSearches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		from := make(fed, 1)
+		var out page
+		done := make(chan error, 1)
+		go func() { done <- follow(ctx, from, &out, 10*time.Second) }()
+		tell := func(change func(*control.Snapshot)) string {
+			out.Reset()
+			from <- snapshot(func(s *control.Snapshot) {
+				s.Load, s.Streams = nil, nil
+				change(s)
+			})
+			synctest.Wait()
+			return out.String()
+		}
+		run := control.PairRun{Build: "baseline", Pair: 1, Round: 1, State: control.Running, Step: "load"}
+		p99 := control.Finding{Metric: "p99", Gated: true, Floor: 0.1, Pairs: 1, Estimate: 0.3, From: 0.2, To: 0.4}
+		trial := control.Trial{Rate: 800, Outcome: control.NotKept, Phase: "step up", Told: "p99 212ms, not <100ms"}
+		for _, x := range []struct {
+			change func(*control.Snapshot)
+			want   string
+		}{
+			{func(s *control.Snapshot) {
+				s.Comparison = &control.Comparison{ID: "c", Kind: control.Compare, Profile: "ci", State: control.Running, Pairs: 6, Runs: []control.PairRun{run}}
+			}, "compare   ci running  pair 1 of 6, baseline: load\n"},
+			{func(s *control.Snapshot) {
+				run.State, run.Step = control.Done, ""
+				s.Comparison = &control.Comparison{ID: "c", Kind: control.Compare, Profile: "ci", State: control.Running, Pairs: 6, Left: 90, Runs: []control.PairRun{run}, Findings: []control.Finding{p99}}
+			}, "compare   ci running  pair 1 of 6, baseline, about 1m30s left  p99 +30.0% [+20.0%, +40.0%] of 10%\n"},
+			{func(s *control.Snapshot) {
+				p99.Verdict = "regressed"
+				s.Comparison = &control.Comparison{ID: "c", Kind: control.Compare, Profile: "ci", State: control.Done, Findings: []control.Finding{p99}, Verdict: "regressed", Reason: "p99 30 % worse"}
+			}, "compare   ci done  p99 +30.0% [+20.0%, +40.0%] of 10% regressed  verdict regressed p99 30 % worse\n"},
+			{func(s *control.Snapshot) {
+				s.Search = &control.Search{ID: "s", Profile: "ci", SLO: "p99<100ms", State: control.Running, Trials: []control.Trial{trial}, LowestNotKept: 800, Trial: &control.Trial{Rate: 600, Phase: "bisect"}, Spent: 40, Most: 600}
+			}, "search    ci p99<100ms running  trial 1: 800/s not kept p99 212ms, not <100ms  not kept 800/s  now 600/s (bisect)  spent 40s of 10m00s\n"},
+			{func(s *control.Snapshot) {
+				s.Search = &control.Search{ID: "s", Profile: "ci", SLO: "p99<100ms", State: control.Done, Trials: []control.Trial{trial}, Verdict: "capacity", Headline: "capacity 700/s; 800/s was not kept", Confidence: "high", Reasons: []string{"700/s was kept in 2 of 2 trials"}, Spent: 80}
+			}, "search    ci p99<100ms done  capacity 700/s; 800/s was not kept  confidence high (700/s was kept in 2 of 2 trials)  1 trials in 1m20s\n"},
+		} {
+			if got := tell(x.change); !strings.HasSuffix(got, x.want) {
+				t.Errorf("got %q, want %q", got, x.want)
+			}
+			if got := tell(x.change); got != "" {
+				t.Errorf("said twice: %q", got)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil || !strings.Contains(out.String(), "capacity 700/s") {
+			t.Errorf("the summary has no capacity: %v, %q", err, out.String())
+		}
+	})
+}
+
+// What makes a run worthless or broken is said in its line, at once.
+func TestLoadTellsWhatIsWrong(t *testing.T) {
+	var f follower
+	now := time.Now()
+	f.changes(snapshot(nil), now)
+	for _, x := range []struct {
+		change func(*control.Load)
+		want   string
+	}{
+		{func(l *control.Load) { l.Self.Invalid = "109 ms behind its schedule" }, "INVALID: 109 ms behind its schedule"},
+		{func(l *control.Load) {
+			l.Limits = []control.Limit{{Name: "response_ms p99", Want: "≤ 100", Got: "212", State: control.Bad}}
+		}, "BROKEN response_ms p99 ≤ 100 is 212"},
+		{func(l *control.Load) { l.Resumed = 2 }, "resumed 2 times"},
+		{func(l *control.Load) { l.Interactive, l.Changes = true, []control.Change{{What: "paused"}} }, "changed by hand"},
+		{func(l *control.Load) { l.Read, l.Resumed = &control.Read{Messages: 4000, Behind: 90}, 1 }, "read back 4,000 behind 90 doubled 0"},
+	} {
+		got := strings.Join(f.changes(snapshot(func(s *control.Snapshot) { x.change(s.Load) }), now), "\n")
+		if !strings.Contains(got, x.want) {
+			t.Errorf("got %q, want %q", got, x.want)
+		}
+	}
+}
+
 func TestFollowWithoutServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := make(fed, 1)
@@ -125,7 +230,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		from := make(fed, 1)
-		var out strings.Builder
+		var out page
 		done := make(chan error, 1)
 		go func() { done <- follow(ctx, from, &out, 0) }()
 		from <- snapshot(nil)

@@ -104,9 +104,9 @@ func drawStream(c *canvas.Canvas, s State, st *control.Stream, focused bool) {
 		half := w / 2
 		room := min(h-y-1, curve)
 		in.Text(0, y, style.Dim, "behind")
-		streamPlot(in.Sub(0, y+1, half-2, room), st, behind, niceTime, figure.Roughly)
+		streamPlot(in.Sub(0, y+1, half-2, room), within(s, st), behind, niceTime, figure.Roughly)
 		in.Text(half, y, style.Dim, "rows/s into the table")
-		streamPlot(in.Sub(half, y+1, w-half, room), st, out, chart.Nice, figure.Axis)
+		streamPlot(in.Sub(half, y+1, w-half, room), within(s, st), out, chart.Nice, figure.Axis)
 		y += room + 2
 	}
 	var own []control.Event // what the log says about this job

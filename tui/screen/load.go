@@ -1,371 +1,299 @@
 package screen
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"weir/internal/control"
 	"weir/tui/canvas"
-	"weir/tui/chart"
-	"weir/tui/figure"
 	"weir/tui/style"
 )
 
-// Load shows a load run: is the schedule kept, what does the load feel, does every message arrive?
-type Load struct{ state string }
-
-// Name as in the title line.
-func (l *Load) Name() string { return "Load" }
-
-// Apply remembers whether the run is paused: the same key goes both ways.
-func (l *Load) Apply(s *control.Snapshot) {
-	l.state = ""
-	if s.Load != nil {
-		l.state = s.Load.State
-	}
+// Load shows a load run: is the schedule kept, what does the load feel, does every message arrive? Beside it stand the comparison
+// and the search that make such runs.
+type Load struct {
+	state  string
+	trial  bool // it is one of a search or a comparison: it takes no orders
+	run    string
+	recent []control.Point // of each second since this screen is open: the run's own history gets coarse as it grows long
 }
 
-// Keys are the verbs of a run; each is there only if the server offers it.
-func (l *Load) Keys() []Key {
-	rate := func(factor float64) func() Intent {
-		return func() Intent { return Intent{Verb: "rate", Args: map[string]float64{"factor": factor}} }
+// Name as in the title line.
+func (ld *Load) Name() string { return "Load" }
+
+// recentPoints is how many seconds are remembered.
+const recentPoints = 3600
+
+// Apply remembers the state, as the same key pauses and goes on, and what the newest second was like.
+func (ld *Load) Apply(s *control.Snapshot) {
+	l := s.Load
+	ld.trial = s.Search != nil && !s.Search.Over() || s.Comparison != nil && !s.Comparison.Over()
+	if l == nil {
+		ld.state, ld.run, ld.recent = "", "", nil
+		return
 	}
+	if ld.state = l.State; l.Run != ld.run {
+		ld.run, ld.recent = l.Run, nil
+	}
+	n := len(ld.recent)
+	if l.Over() || n > 0 && l.Elapsed < ld.recent[n-1].T+1 {
+		return
+	}
+	q := l.Window.Response
+	p := control.Point{T: l.Elapsed, Target: l.TargetRate, Rate: l.Rate, P50: q.P50, P99: q.P99, P999: q.P999, Service: l.Window.Service.P99}
+	if h := len(l.History); h > 0 {
+		p.Lag, p.Read = l.History[h-1].Lag, l.History[h-1].Read
+	}
+	if n >= recentPoints {
+		ld.recent = append(ld.recent[:0], ld.recent[recentPoints/4:]...)
+	}
+	ld.recent = append(ld.recent, p)
+}
+
+// history of the run: in a window the finer points of what this screen has seen itself, where there are any.
+func (ld *Load) history(l *control.Load, s State) []control.Point {
+	if s.Window <= 0 || l.Run != ld.run || len(ld.recent) == 0 {
+		return l.History
+	}
+	var out []control.Point
+	for _, p := range l.History {
+		if p.T < ld.recent[0].T {
+			out = append(out, p)
+		}
+	}
+	return append(out, ld.recent...)
+}
+
+// Keys are the verbs of a run that goes on; each is there only if the server offers it.
+func (ld *Load) Keys() []Key {
+	export := Key{Press: []string{"x"}, Label: "x", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
+	switch {
+	case ld.state == "":
+		return nil
+	case ld.trial, ld.state == control.Done, ld.state == control.Failed, ld.state == control.Stopped:
+		export.Hint = "x export"
+		return []Key{export}
+	}
+	rate := func(factor float64) func() Intent {
+		return func() Intent { return Intent{Verb: "load.rate", Args: map[string]any{"factor": factor}} }
+	}
+	plain := func(verb string) func() Intent { return func() Intent { return Intent{Verb: verb} } }
 	pause := "pause"
-	if l.state == control.Paused {
+	if ld.state == control.Paused {
 		pause = "resume"
 	}
 	return []Key{
-		{Press: []string{"space"}, Label: "␣", Hint: "␣ " + pause, Help: "pause the load, or go on", Verb: "pause", Do: func() Intent {
-			if l.state == control.Paused {
-				return Intent{Verb: "resume"}
-			}
-			return Intent{Verb: "pause"}
+		{Press: []string{"space"}, Label: "␣", Hint: "␣ " + pause, Help: "pause the load, or go on; the rest of the schedule moves by the pause", Verb: "load." + pause, Do: plain("load." + pause)},
+		{Press: []string{"+"}, Label: "+", Hint: "+/- rate", Help: "rate 5% up", Verb: "load.rate", Do: rate(1.05)},
+		{Press: []string{"-"}, Label: "-", Help: "rate 5% down", Verb: "load.rate", Do: rate(1 / 1.05)},
+		{Press: []string{"}"}, Label: "}", Help: "rate 25% up", Verb: "load.rate", Do: rate(1.25)},
+		{Press: []string{"{"}, Label: "{", Help: "rate 25% down", Verb: "load.rate", Do: rate(1 / 1.25)},
+		{Press: []string{"="}, Label: "=", Help: "back to the profile's rate", Verb: "load.rate", Do: func() Intent { return Intent{Verb: "load.rate", Args: map[string]any{}} }},
+		{Press: []string{"g"}, Label: "g", Hint: "g go to", Help: "go to a rate, held until = or the next stage", Verb: "load.rate", Do: func() Intent {
+			return Intent{Verb: "load.rate", Prompt: "rate, as 30k/s", Answer: func(text string) any { return map[string]any{"rate": text} }}
 		}},
-		{Press: []string{"+", "="}, Label: "+", Hint: "+/- rate", Help: "rate 5% up", Verb: "rate", Do: rate(1.05)},
-		{Press: []string{"-"}, Label: "-", Help: "rate 5% down", Verb: "rate", Do: rate(1 / 1.05)},
-		{Press: []string{"m"}, Label: "m", Hint: "m mark", Help: "put a mark into the run's log", Verb: "mark", Do: func() Intent { return Intent{Verb: "mark"} }},
-		{Press: []string{"s"}, Label: "s", Hint: "s stop", Help: "stop the run: drain, verify, report", Verb: "stop", Do: func() Intent {
-			return Intent{Verb: "stop", Confirm: "stop the run? What was sent is drained and proved."}
+		{Press: []string{"n"}, Label: "n", Help: "the next stage, at once", Verb: "load.next", Do: plain("load.next")},
+		{Press: []string{"m"}, Label: "m", Hint: "m mark", Help: "put a mark with a text on the curves and into the run's log", Verb: "load.mark", Do: func() Intent {
+			return Intent{Verb: "load.mark", Prompt: "mark", Answer: func(text string) any { return map[string]any{"text": text} }}
 		}},
+		{Press: []string{"s"}, Label: "s", Hint: "s stop", Help: "stop the run: what was sent is waited for, judged and reported", Verb: "load.stop", Do: func() Intent {
+			return Intent{Verb: "load.stop", Confirm: "stop the run? What was sent is drained and judged."}
+		}},
+		{Press: []string{"S", "Q"}, Label: "S Q", Help: "abort the run: what is on its way is given up, results are kept", Verb: "load.abort", Do: func() Intent {
+			return Intent{Verb: "load.abort", Confirm: "ABORT the run? What is on its way is given up."}
+		}},
+		export,
 	}
 }
 
-// Status is the run with its progress.
-func (l *Load) Status(p *canvas.Pen, s State) {
-	r := s.Snap.Load
-	if r == nil {
-		p.Fit(style.Dim, "no load run", 0)
-		return
-	}
-	narrow := p.Room() < 70
-	p.Put(style.Dim, "run ").Put(style.Strong, r.Profile).Put(style.Plain, "  ")
-	if !narrow {
-		p.Put(style.Dim, "#"+tail(r.Run, 6)+"  ")
-	}
-	symbol, word, role := mark(p.Theme(), r.State)
-	if r.Stage != "" && r.State == control.Running {
-		word = r.Stage
-	}
-	p.Put(role, symbol+" "+word).Put(style.Plain, "  "+figure.Clock(r.Elapsed))
-	if r.Total > 0 {
-		p.Put(style.Plain, " / "+figure.Clock(r.Total))
-	} else if r.Progress > 0.02 && r.Progress < 1 && !r.Over() { // a volume, not a time: what is left, at the mean rate so far
-		p.Put(style.Dim, "  about "+figure.Roughly(r.Elapsed*(1-r.Progress)/r.Progress)+" left")
-	}
-	ends := ""
-	if left := r.Total - r.Elapsed; r.Total > 0 && left > 0 && !r.Over() && p.Room() > 70 {
-		form := "15:04"
-		if left < 600 {
-			form = "15:04:05"
-		}
-		ends = "   ends about " + s.Now.Add(time.Duration(left*float64(time.Second))).Format(form)
-	}
-	pct := fmt.Sprintf(" %4s", figure.Percent(r.Progress))
-	if width := p.Room() - len(pct) - len(ends) - 3; width >= 6 {
-		p.Put(style.Plain, "  ").Put(style.Accent, chart.Bar(r.Progress, width, p.Theme().Level))
-	}
-	p.Put(style.Plain, pct+ends)
-}
-
-// tail is the end of a run id: its beginning is the date, the same for all runs of a day.
-func tail(s string, n int) string {
-	if len(s) > n {
-		return s[len(s)-n:]
-	}
-	return s
-}
-
+// The panels; where one fills the screen, tab goes through them in this order.
 const (
 	ldRate = iota
-	ldProof
-	ldNow
+	ldMessages
 	ldLatency
-	ldStages
+	ldNow
 	ldLimits
+	ldComparison
+	ldSearch
 	ldTail
+	ldSpectrum
+	ldStages
 	ldGenerator
-	ldEvents
+	ldPartitions
+	ldSizes
+	ldErrors
+	ldProof
 )
 
 // Panels of the Load screen.
-func (l *Load) Panels(State) []Panel {
+func (ld *Load) Panels(State) []Panel {
 	return []Panel{
-		ldProof:     proofBanner(),
-		ldRate:      {Name: "Sent rate", Draw: drawRate, Brief: briefLoad},
-		ldNow:       {Name: "Now", Draw: drawNow, Brief: briefNow},
-		ldLatency:   {Name: "Latency", Draw: drawLatency, Brief: briefLatency},
-		ldStages:    {Name: "Stages", Draw: drawStages, Brief: briefStages},
-		ldLimits:    {Name: "Limits", Draw: drawLimits, Brief: briefLimits},
-		ldTail:      {Name: "p99 over the run", Draw: drawTail, Brief: briefLatency},
-		ldGenerator: {Name: "Generator", Draw: drawGenerator, Brief: briefNow},
-		ldEvents:    eventsPanel(),
+		ldRate:       {Name: "Sent rate", Draw: ld.drawRate, Brief: briefLoad},
+		ldMessages:   {Name: "Messages", Draw: drawMessages, Brief: briefMessages},
+		ldLatency:    {Name: "Latency", Draw: ld.drawLatency, Brief: briefLatency},
+		ldNow:        {Name: "Now", Draw: drawNow, Brief: briefNow},
+		ldLimits:     {Name: "Limits", Draw: drawLimits, Brief: briefLimits},
+		ldComparison: {Name: "Comparison", Draw: drawComparison, Brief: briefComparison},
+		ldSearch:     {Name: "Capacity search", Draw: drawSearch, Brief: briefSearch},
+		ldTail:       {Name: "p99 over the run", Draw: ld.drawTail, Brief: briefLatency},
+		ldSpectrum:   {Name: "Percentiles", Draw: drawSpectrum, Brief: briefLatency},
+		ldStages:     {Name: "Stages and events", Draw: drawStages, Brief: briefStages},
+		ldGenerator:  {Name: "Generator", Draw: drawGenerator, Brief: briefGenerator},
+		ldPartitions: {Name: "Partitions", Draw: drawPartitions, Brief: briefPartitions},
+		ldSizes:      {Name: "Sizes", Draw: drawSizes, Brief: func(*canvas.Pen, State) {}},
+		ldErrors:     {Name: "Errors", Draw: drawErrors, Brief: briefErrors},
+		ldProof:      proofBanner(),
 	}
 }
 
-// Place: the first four are always there; wider and higher terminals add, they do not rearrange.
-func (l *Load) Place(s State, w, h int) []Placed {
-	proof := part{}
-	if p := s.Snap.Proof; p != nil && (p.Done || !p.Good()) {
-		proof = part{least: 5, want: 5}
+// asked says whether the comparison, the search stand on the screen: while they go on, and as long as no other load runs.
+func asked(s State) (comparison, search bool) {
+	alone := s.Snap.Load == nil || s.Snap.Load.Over()
+	c, f := s.Snap.Comparison, s.Snap.Search
+	comparison, search = c != nil && (!c.Over() || alone), f != nil && (!f.Over() || alone)
+	if comparison && search && c.Over() && f.Over() { // of two that are over the newer one
+		comparison = c.At.After(f.At)
+		search = !comparison
 	}
+	return comparison, search
+}
+
+// a row of panels that share some lines.
+type row struct {
+	part
+	order  int // whose turn it is to get its least
+	panels []Placed
+}
+
+// Place: rate, latency and messages are always there; wider and higher terminals add, they do not rearrange.
+func (ld *Load) Place(s State, w, h int) []Placed {
 	side := 30
 	if w >= 120 {
 		side = 50
 	}
-	if h < 34 {
-		y := stack(h, []int{1, 0, 2, 3}, []part{proof, {6, 9, true}, {5, 8, false}, {3, 4, false}})
-		out := rows([]Placed{{Panel: ldProof, W: w}, {Panel: ldRate, W: w - side}, {Panel: ldLatency, W: w}, {Panel: ldStages, W: w}}, y, Placed{Panel: ldNow, X: w - side, W: side}, 1)
-		if w >= 120 {
-			out = beside(out, ldLatency, ldLimits, side)
-		}
-		return out
+	comparison, search := asked(s)
+	above := row{part: part{least: 7, grow: true}}
+	if comparison {
+		above.want = 7 + len(s.Snap.Comparison.Findings)
 	}
-	y := stack(h, []int{1, 0, 2, 4, 3}, []part{proof, {9, 16, true}, {7, 9, false}, {6, 13, false}, {5, 9, false}})
-	out := rows([]Placed{{Panel: ldProof, W: w}, {Panel: ldRate, W: w - side}, {Panel: ldLatency, W: w}, {Panel: ldTail, W: w}, {Panel: ldStages, W: w}}, y, Placed{Panel: ldNow, X: w - side, W: side}, 1)
+	if search {
+		above.want = max(above.want, 5+len(ladder(s.Snap.Search)))
+	}
+	above.want = min(max(above.want, 8), max(h/3+2, 9))
+	switch {
+	case comparison && search && w >= 120:
+		above.panels = []Placed{{Panel: ldComparison, W: w / 2}, {Panel: ldSearch, X: w / 2, W: w - w/2}}
+	case comparison:
+		above.panels = []Placed{{Panel: ldComparison, W: w}}
+	case search:
+		above.panels = []Placed{{Panel: ldSearch, W: w}}
+	}
+	if s.Snap.Load == nil {
+		if len(above.panels) == 0 { // what to do is said once
+			above.panels, above.want = []Placed{{Panel: ldRate, W: w}}, 9
+		}
+		return settle(h, []row{above, {part: part{least: 3, want: 3 + h/6}, order: 2, panels: []Placed{{Panel: ldStages, W: w}}}})
+	}
+	var all []row
+	if len(above.panels) > 0 {
+		above.grow = false
+		all = append(all, above)
+	}
+	proof := false
+	if p := proofOf(s); p != nil && (p.Done || !p.Good()) {
+		proof = true
+		all = append(all, row{part: part{least: 5, want: 5}, panels: []Placed{{Panel: ldProof, W: w}}})
+	}
+	tall, high := h >= 34, h >= 44 && w >= 120
+	more := min(max(h-21, 0), 8) // lines beyond 80x24
+	all = append(all, row{part{6, 8 + min(more/2, 3), true}, 0, []Placed{{Panel: ldRate, W: w - side}, {Panel: ldNow, X: w - side, W: side}}})
+	if !proof || tall {
+		messages := row{part{2, 4, false}, 3, []Placed{{Panel: ldMessages, W: w}}}
+		if more >= 5 {
+			messages.want = 5
+		}
+		all = append(all, messages)
+	}
+	latency := row{part{4, 7 + min(more/5, 1), false}, 2, []Placed{{Panel: ldLatency, W: w}}}
 	if w >= 120 {
-		out = beside(beside(out, ldLatency, ldLimits, side), ldTail, ldGenerator, side)
+		latency.panels = []Placed{{Panel: ldLatency, W: w - side}, {Panel: ldLimits, X: w - side, W: side}}
+	}
+	all = append(all, latency)
+	if tall {
+		tail := row{part{7, 9, false}, 5, []Placed{{Panel: ldTail, W: w}}}
+		if w >= 120 {
+			tail.panels = []Placed{{Panel: ldTail, W: w - side}, {Panel: ldGenerator, X: w - side, W: side}}
+		}
+		if w >= 150 {
+			tail.want = 11
+			tail.panels = []Placed{{Panel: ldTail, W: w - side - 44}, {Panel: ldSpectrum, X: w - side - 44, W: 44}, {Panel: ldGenerator, X: w - side, W: side}}
+		}
+		all = append(all, tail)
+	}
+	if high {
+		third := (w - side) / 2
+		all = append(all, row{part{5, 7, false}, 6, []Placed{{Panel: ldPartitions, W: third}, {Panel: ldSizes, X: third, W: w - side - third}, {Panel: ldErrors, X: w - side, W: side}}})
+	}
+	if len(above.panels) > 0 && h < 26 {
+		return settle(h, all) // a trial has no stages worth a line
+	}
+	all = append(all, row{part{2, min(2+more*3/4, 6), false}, 4, []Placed{{Panel: ldStages, W: w}}})
+	return settle(h, all)
+}
+
+// settle gives rows their lines, from the top down.
+func settle(h int, all []row) []Placed {
+	order, parts := make([]int, 0, len(all)), make([]part, len(all))
+	for turn := range 8 {
+		for i, r := range all {
+			if r.order == turn {
+				order = append(order, i)
+			}
+			parts[i] = r.part
+		}
+	}
+	var out []Placed
+	y := 0
+	for i, lines := range stack(h, order, parts) {
+		for _, p := range all[i].panels {
+			if lines > 0 {
+				p.Y, p.H = y, lines
+				out = append(out, p)
+			}
+		}
+		y += lines
 	}
 	return out
 }
 
-// beside takes the right side columns of a panel for another one.
-func beside(placed []Placed, panel, other, side int) []Placed {
-	for i, p := range placed {
-		if p.Panel == panel {
-			placed[i].W -= side
-			return append(placed, Placed{other, p.X + p.W - side, p.Y, side, p.H})
-		}
-	}
-	return placed
-}
-
 // noLoad fills the panels when there is no run: a newcomer learns here how to start one.
 func noLoad(c *canvas.Canvas, title string, focused bool) {
-	in := c.Box(title, focused)
 	if title != "Sent rate" { // once is enough
-		in.Text(0, 0, style.Dim, "no load run")
+		c.Box(title, focused).Text(0, 0, style.Dim, "no load run")
 		return
 	}
+	in := c.Box("Load", focused)
 	in.At(0, 0).Fit(style.Dim, "no load run; in another terminal:", 0)
-	in.At(0, 1).Fit(style.Plain, "loadgen run PROFILE", 0)
-}
-
-// drawNow is the state of the run in figures; the honest-generator light is the schedule lag.
-func drawNow(c *canvas.Canvas, s State, focused bool) {
-	l := s.Snap.Load
-	if l == nil {
-		noLoad(c, "Now", focused)
-		return
-	}
-	in := c.Stale(l.Silent).BoxAged("Now", loadNote(s, l), focused)
-	w, h := in.Size()
-	wide := w >= 40
-	label := func(y int, name string) *canvas.Pen { return in.At(0, y).Put(style.Dim, name).To(8) }
-	rate := "rate"
-	if l.Over() {
-		rate = "mean"
-	}
-	p := label(0, rate).Put(style.Strong, figure.Count(int64(shownRate(l)+0.5))).Put(style.Plain, " /s")
-	if wide && !l.MaxMode {
-		p.Put(style.Dim, "   target ").Put(style.Plain, figure.Count(int64(l.TargetRate+0.5)))
-	}
-	if l.MaxMode {
-		p.Put(style.Dim, "  max")
-	}
-	p.Put(style.Plain, "  ")
-	rateMark(p, l)
-	label(1, "volume").Put(style.Plain, figure.Bytes(l.BytesPerSec)+"/s")
-	p = label(2, "size").Put(style.Plain, fmt.Sprintf("p50 %s p99 %s B", figure.Short(l.Size.P50), figure.Short(l.Size.P99)))
-	if wide {
-		p.Put(style.Plain, " max "+figure.Short(l.Size.Max))
-	}
-	name := "sched lag "
-	if wide {
-		name = "schedule lag p99 "
-	}
-	p = in.At(0, 3).Put(style.Dim, name).Put(style.Plain, figure.Millis(l.LagP99)+" ms ")
-	if late(l) {
-		p.Put(style.Warn, in.Theme.Warn+" late")
-	} else {
-		p.Put(style.Good, in.Theme.Good)
-	}
-	p = in.At(0, 4).Put(style.Dim, "in flight ").Put(style.Plain, fmt.Sprintf("%11s", figure.Count(l.InFlight)))
-	if wide && l.MaxInFlight > 0 {
-		p.Put(style.Dim, "   of at most ").Put(style.Plain, figure.Count(l.MaxInFlight))
-	}
-	p = in.At(0, 5).Put(style.Dim, "errors ").Put(errorRole(l.Errors), figure.Count(l.Errors))
-	if cause, n := topCause(l.ErrorsByCause); cause != "" {
-		p.Put(style.Plain, "  ").Fit(style.Warn, fmt.Sprintf("%s %s", cause, figure.Short(float64(n))), 0)
-	}
-	if !wide || h < 12 {
-		proofLine(in.At(0, 6), s)
-		return
-	}
-	in.At(0, 7).Put(style.Strong, "PROOF").Put(style.Dim, " (from the destination table)")
-	pr := s.Snap.Proof
-	if pr == nil {
-		in.At(0, 8).Fit(style.Dim, "none yet", 0)
-		return
-	}
-	in.At(0, 8).Put(style.Dim, "sent").To(13).Put(style.Plain, figure.Count(pr.Sent))
-	in.At(0, 9).Put(style.Dim, "arrived").To(13).Put(style.Plain, figure.Count(pr.Rows)).Put(style.Dim, "   in flight ").Put(style.Plain, figure.Count(pr.InFlight))
-	for i, n := range []struct {
-		name string
-		n    int64
-	}{{"lost", pr.Lost}, {"doubled", pr.Doubled}, {"out of order", pr.Reordered}, {"altered", pr.Altered}} {
-		role, word := proved(pr, n.n)
-		in.At(0, 10+i).Put(style.Dim, n.name).To(13).Put(role, word)
+	for y, k := range [][2]string{
+		{"loadgen run first", "send the load of a profile, measure, judge"}, {"loadgen profiles", "which profiles there are"},
+		{"loadgen search ci --slo 'p99<100ms'", "how much it can take"}, {"loadgen compare ci --help", "is this build slower than that one?"},
+	} {
+		in.At(2, y+1).Put(style.Plain, k[0]).To(40).Put(style.Plain, " ").Fit(style.Dim, k[1], 0)
 	}
 }
 
-// shownRate is the rate of now, or the mean of a run that is over.
-func shownRate(l *control.Load) float64 {
-	if l.Over() && l.Elapsed > 0 {
-		return float64(l.Acked) / l.Elapsed
+// framed is a panel with its frame, where there are enough lines that one may cost two; else it is bare.
+func framed(c *canvas.Canvas, title, note string, focused bool) *canvas.Canvas {
+	w, h := c.Size()
+	if h >= 4 {
+		return c.BoxAged(title, note, focused)
 	}
-	return l.Rate
+	if focused {
+		c.Text(0, 0, style.Accent, c.Theme.Cursor)
+	}
+	return c.Sub(2, 0, w-4, h)
 }
 
-// late says that the generator itself is behind its plan: then its figures say more about it than about the broker.
-func late(l *control.Load) bool {
-	if l.MaxMode {
-		return false
-	}
-	return l.LagP99 > max(10, 0.2*quantile(l).P99)
-}
-
-func topCause(causes map[string]int64) (cause string, n int64) {
-	for c, k := range causes {
-		if k > n || k == n && c < cause {
-			cause, n = c, k
-		}
-	}
-	return cause, n
-}
-
-func briefNow(p *canvas.Pen, s State) {
-	if l := s.Snap.Load; l != nil {
-		p.Fit(style.Plain, fmt.Sprintf("sent %s errors %s in flight %s", figure.Short(float64(l.Sent)), figure.Short(float64(l.Errors)), figure.Short(float64(l.InFlight))), 0)
-	}
-}
-
-// drawStages is the plan of the run: what is behind, now and ahead; then the verdict as it stands.
-func drawStages(c *canvas.Canvas, s State, focused bool) {
-	l := s.Snap.Load
-	if l == nil {
-		noLoad(c, "Stages", focused)
-		return
-	}
-	in := c.Stale(l.Silent).Box("Stages and events", focused)
-	_, h := in.Size()
-	p := in.At(0, 0)
-	first := 0 // what is behind gives way when not all stages fit
-	for first < l.StageIndex && first < len(l.Stages)-1 && stagesWidth(l.Stages[first:]) > p.Room() {
-		first++
-	}
-	if first > 0 {
-		p.Put(style.Dim, fmt.Sprintf("%s %d done %s ", in.Theme.Good, first, in.Theme.Arrow))
-	}
-	for i, st := range l.Stages {
-		if i < first {
-			continue
-		}
-		symbol, role := in.Theme.Todo, style.Dim
-		switch {
-		case l.State == control.Done || i < l.StageIndex:
-			symbol, role = in.Theme.Good, style.Good
-		case i == l.StageIndex && !l.Over():
-			symbol, role = in.Theme.Run, style.Accent
-		}
-		if i > first {
-			p.Put(style.Dim, " "+in.Theme.Arrow+" ")
-		}
-		p.Put(role, symbol).Put(style.Plain, stageText(st))
-	}
-	if len(l.Stages) == 0 {
-		text := "constant " + figure.Short(l.TargetRate) + "/s"
-		if l.MaxMode {
-			text = "as fast as acks allow"
-		}
-		if l.Planned > 0 {
-			text += ", " + figure.Count(l.Planned) + " messages"
-		}
-		p.Fit(style.Plain, text, 0)
-	}
-	y := 1
-	if l.Verdict != "" && y < h {
-		verdictLine(in.At(0, y), l)
-		y++
-	}
-	if y < h {
-		events(in.Sub(0, y, 1<<20, h-y), s, s.Snap.Events)
-	}
-}
-
-func stageText(st control.Stage) string {
-	text := " " + st.Name
-	if st.Duration > 0 {
-		text += " " + figure.Roughly(st.Duration)
-	}
-	if st.Target > 0 {
-		text += " " + figure.Short(st.Target)
-	}
-	return text
-}
-
-func stagesWidth(stages []control.Stage) int {
-	const around = 4 // symbol and arrow
-	n := 0
-	for _, st := range stages {
-		n += canvas.Width(stageText(st)) + around
-	}
-	return n + 10 // room for "3 done"
-}
-
-func verdictLine(p *canvas.Pen, l *control.Load) {
-	symbol, role := p.Theme().Good, style.Good
-	switch l.Verdict {
-	case "pass":
-	case "fail":
-		symbol, role = p.Theme().Bad, style.Bad
-	default:
-		symbol, role = p.Theme().Warn, style.Warn
-	}
-	text := "verdict if stopped now: "
-	if l.Over() {
-		text = "verdict: "
-	}
-	p.Put(style.Dim, text).Put(role, symbol+" "+strings.ToUpper(l.Verdict)).Fit(style.Plain, "  "+l.Reason, 0)
-}
-
-func briefStages(p *canvas.Pen, s State) {
-	l := s.Snap.Load
-	if l == nil {
-		return
-	}
-	p.Fit(style.Plain, fmt.Sprintf("stage %d/%d %s", min(l.StageIndex+1, len(l.Stages)), len(l.Stages), l.Stage), 0)
-	if l.Verdict != "" {
-		p.Fit(style.Dim, " verdict "+l.Verdict, 0)
-	}
+// began is when the run's schedule started, by the clock of this snapshot.
+func began(l *control.Load) time.Time {
+	return l.At.Add(-time.Duration(min(finite(l.Elapsed), 1e9) * float64(time.Second)))
 }

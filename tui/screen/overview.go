@@ -15,7 +15,9 @@ import (
 
 // Overview answers "is everything well?" on one screen.
 type Overview struct {
-	attention []control.Attention
+	all       []control.Attention
+	attention []control.Attention // those that the filter leaves
+	filter    Filter
 	cursor    int
 }
 
@@ -24,15 +26,31 @@ func (o *Overview) Name() string { return "Overview" }
 
 // Apply keeps the cursor on the same job.
 func (o *Overview) Apply(s *control.Snapshot) {
+	o.all = s.Attention
+	o.pick()
+}
+
+// Filter leaves some lines.
+func (o *Overview) Filter(f Filter) {
+	o.filter = f
+	o.pick()
+}
+
+func (o *Overview) pick() {
 	job := ""
 	if o.cursor < len(o.attention) {
 		job = o.attention[o.cursor].Job
 	}
-	o.attention = s.Attention
-	if i := slices.IndexFunc(s.Attention, func(a control.Attention) bool { return a.Job == job }); i >= 0 {
+	o.attention = nil
+	for _, a := range o.all {
+		if o.filter.Match(a.What, a.Job, a.Unit, a.Detail) {
+			o.attention = append(o.attention, a)
+		}
+	}
+	if i := slices.IndexFunc(o.attention, func(a control.Attention) bool { return a.Job == job }); i >= 0 {
 		o.cursor = i
 	}
-	o.cursor = max(min(o.cursor, len(s.Attention)-1), 0)
+	o.cursor = max(min(o.cursor, len(o.attention)-1), 0)
 }
 
 // Keys of the list of what needs attention.
@@ -77,7 +95,7 @@ func (o *Overview) Panels(State) []Panel {
 		ovProof:      proofBanner(),
 		ovAttention:  {Name: "Needs attention", Draw: o.drawAttention, Brief: o.briefAttention},
 		ovThroughput: {Name: "Throughput", Draw: drawThroughput, Brief: briefThroughput},
-		ovLoad:       {Name: "Load", Draw: drawLoadSummary, Brief: briefLoad},
+		ovLoad:       {Name: "Load & capacity", Draw: drawLoadSummary, Brief: briefLoad},
 		ovNotify:     {Name: "Notifications", Draw: drawNotify, Brief: briefNotify},
 		ovJobs:       {Name: "Jobs", Draw: drawJobs, Brief: briefJobs},
 		ovEvents:     eventsPanel(),
@@ -132,7 +150,10 @@ func rows(panels []Placed, heights []int, beside Placed, i int) []Placed {
 
 func (o *Overview) drawAttention(c *canvas.Canvas, s State, focused bool) {
 	title := "Needs attention"
-	if n := len(s.Snap.Attention); n > 0 {
+	switch n := len(o.all); {
+	case len(o.attention) < n:
+		title += fmt.Sprintf(" (%d of %d)", len(o.attention), n)
+	case n > 0:
 		title += fmt.Sprintf(" (%d)", n)
 	}
 	in := c.Box(title, focused)
@@ -143,8 +164,8 @@ func (o *Overview) drawAttention(c *canvas.Canvas, s State, focused bool) {
 	}
 	room := max((h-1)/each, 1)
 	first := max(0, o.cursor-room+1) // the selected line stays in sight
-	for i := first; i < len(s.Snap.Attention) && i < first+room; i++ {
-		a := s.Snap.Attention[i]
+	for i := first; i < len(o.attention) && i < first+room; i++ {
+		a := o.attention[i]
 		role, symbol := style.Warn, in.Theme.Warn
 		if a.Level == control.Bad {
 			role, symbol = style.Bad, in.Theme.Bad
@@ -171,7 +192,11 @@ func (o *Overview) drawAttention(c *canvas.Canvas, s State, focused bool) {
 			y++
 		}
 	}
-	if len(s.Snap.Attention) == 0 {
+	switch {
+	case len(o.all) > 0 && len(o.attention) == 0:
+		in.At(0, 0).Put(style.Dim, "none of them has that")
+		y = 1
+	case len(o.all) == 0:
 		in.At(0, 0).Put(style.Good, in.Theme.Good).Put(style.Plain, " nothing needs attention")
 		y = 1
 	}

@@ -9,17 +9,31 @@ import (
 	"weir/tui/style"
 )
 
-// drawLoadSummary is the load run on the Overview.
+// drawLoadSummary is the load run on the Overview, with the comparison and the search.
 func drawLoadSummary(c *canvas.Canvas, s State, focused bool) {
+	const title = "Load & capacity"
 	l := s.Snap.Load
+	var more []func(p *canvas.Pen)
+	if x := s.Snap.Comparison; x != nil {
+		more = append(more, func(p *canvas.Pen) { briefComparison(p, s) })
+	}
+	if f := s.Snap.Search; f != nil {
+		more = append(more, func(p *canvas.Pen) { searchLine(p, s, f) })
+	}
 	if l == nil {
-		in := c.Box("Load", focused)
-		in.At(0, 0).Fit(style.Dim, "no load run; start one in another terminal:", 0)
-		in.At(0, 1).Fit(style.Plain, "loadgen run PROFILE", 0)
+		in := c.Box(title, focused)
+		for y, draw := range more {
+			draw(in.At(0, y))
+		}
+		if len(more) == 0 {
+			in.At(0, 0).Fit(style.Dim, "no load run; start one in another terminal:", 0)
+			in.At(0, 1).Fit(style.Plain, "loadgen run PROFILE", 0)
+		}
 		return
 	}
-	in := c.Stale(l.Silent).BoxAged("Load", loadNote(s, l), focused)
-	symbol, word, role := mark(in.Theme, l.State)
+	in := c.Stale(l.Silent).BoxAged(title, loadNote(s, l), focused)
+	_, h := in.Size()
+	symbol, word, role := badge(in.Theme, s)
 	p := in.At(0, 0).Put(role, symbol+" "+word).Put(style.Plain, " ").Fit(style.Strong, l.Profile, 14)
 	if l.Total > 0 {
 		p.Fit(style.Plain, fmt.Sprintf("  %s of %s", figure.Percent(l.Progress), figure.Roughly(l.Total)), 0)
@@ -35,14 +49,23 @@ func drawLoadSummary(c *canvas.Canvas, s State, focused bool) {
 	p.Put(style.Dim, "  got ").Put(style.Plain, figure.Short(shownRate(l))+"/s ")
 	rateMark(p, l)
 	q := in.At(2, 2).Put(style.Dim, "p99 ").Put(style.Plain, figure.Millis(quantile(l).P99)+" ms")
-	for _, lim := range l.Limits {
-		if lim.Name == "p99" {
-			sym, _, r := mark(in.Theme, lim.State)
-			q.Put(style.Dim, "  (limit "+lim.Want+")").Put(style.Plain, " ").Put(r, sym)
-		}
+	if _, lim := limitOf(l, "p99"); lim != nil {
+		sym, _, r := mark(in.Theme, lim.State)
+		q.Put(style.Dim, "  (limit "+lim.Want+")").Put(style.Plain, " ").Put(r, sym)
 	}
-	in.At(2, 3).Put(style.Dim, "sent ").Put(style.Plain, compact(l.Sent)).Put(style.Dim, "  errors ").Put(errorRole(l.Errors), figure.Count(l.Errors))
-	proofLine(in.At(2, 4), s)
+	y := 3
+	if h-y > len(more) || len(more) == 0 { // the proof, and what was sent, give way to what is searched for
+		in.At(2, y).Put(style.Dim, "sent ").Put(style.Plain, compact(l.Sent)).Put(style.Dim, "  errors ").Put(errorRole(l.Errors), figure.Count(l.Errors))
+		y++
+	}
+	if h-y > len(more) || len(more) == 0 {
+		proofLine(in.At(2, y), s)
+		y++
+	}
+	for _, draw := range more {
+		draw(in.At(0, y))
+		y++
+	}
 }
 
 func briefLoad(p *canvas.Pen, s State) {
@@ -51,7 +74,7 @@ func briefLoad(p *canvas.Pen, s State) {
 		p.Fit(style.Dim, "no load run", 0)
 		return
 	}
-	symbol, word, role := mark(themeOf(p), l.State)
+	symbol, word, role := badge(themeOf(p), s)
 	p.Put(role, symbol+" "+word).Fit(style.Plain, fmt.Sprintf(" %s %s/s p99 %s ms", figure.Percent(l.Progress), figure.Short(l.Rate), figure.Millis(quantile(l).P99)), 0)
 	if a := loadNote(s, l); a != "" {
 		p.Fit(style.Warn, " "+a, 0)

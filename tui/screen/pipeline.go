@@ -14,9 +14,11 @@ import (
 
 // Pipeline shows the jobs: who is behind, by how much, why, and what became of the reports.
 type Pipeline struct {
-	items []item
-	job   string // the selected one
-	open  bool   // its details fill the screen
+	items  []item // those that the filter leaves
+	seen   *control.Snapshot
+	filter Filter
+	job    string // the selected one
+	open   bool   // its details fill the screen
 }
 
 // item is a line of the list: a stream or a report.
@@ -44,15 +46,33 @@ func (pl *Pipeline) Name() string { return "Pipeline" }
 
 // Apply sorts the streams, the failed first and then by how far they are behind, and keeps the selected job selected.
 func (pl *Pipeline) Apply(s *control.Snapshot) {
+	pl.seen = s
+	pl.pick()
+}
+
+// Filter leaves some lines.
+func (pl *Pipeline) Filter(f Filter) {
+	pl.filter = f
+	if pl.seen != nil {
+		pl.pick()
+	}
+}
+
+func (pl *Pipeline) pick() {
+	s := pl.seen
 	pl.items = pl.items[:0:0]
 	for i := range s.Streams {
-		pl.items = append(pl.items, item{stream: &s.Streams[i]})
+		if st := &s.Streams[i]; pl.filter.Match(st.Job, st.Title, st.Unit, st.State, st.Table, st.Topic) {
+			pl.items = append(pl.items, item{stream: st})
+		}
 	}
 	slices.SortStableFunc(pl.items, func(a, b item) int {
 		return cmp.Or(cmp.Compare(severity(b.stream.State), severity(a.stream.State)), cmp.Compare(b.stream.BehindSeconds, a.stream.BehindSeconds), cmp.Compare(a.stream.Job, b.stream.Job))
 	})
 	for i := range s.Reports {
-		pl.items = append(pl.items, item{report: &s.Reports[i]})
+		if r := &s.Reports[i]; pl.filter.Match(r.Job, r.Title, r.Unit, r.State, r.Table, r.Interval) {
+			pl.items = append(pl.items, item{report: r})
+		}
 	}
 	if pl.at() < 0 {
 		pl.job, pl.open = "", false
@@ -152,7 +172,11 @@ func (pl *Pipeline) drawList(c *canvas.Canvas, s State, focused bool) {
 	in := c.Box("Streams and reports", focused)
 	w, h := in.Size()
 	if len(pl.items) == 0 {
-		in.At(0, 0).Put(style.Dim, "no jobs run here yet")
+		word := "no jobs run here yet"
+		if pl.filter.Text != "" && len(s.Snap.Streams)+len(s.Snap.Reports) > 0 {
+			word = "no job has that"
+		}
+		in.At(0, 0).Put(style.Dim, word)
 		return
 	}
 	lines := pl.lines()
@@ -289,7 +313,7 @@ func (pl *Pipeline) reportLine(in *canvas.Canvas, y int, s State, r *control.Rep
 }
 
 func (pl *Pipeline) briefList(p *canvas.Pen, s State) {
-	if len(s.Snap.Streams) == 0 {
+	if len(pl.items) == 0 || pl.items[0].stream == nil {
 		p.Fit(style.Dim, "no streams yet", 0)
 		return
 	}
@@ -313,9 +337,24 @@ func (pl *Pipeline) drawTrend(c *canvas.Canvas, s State, focused bool) {
 	_, h := in.Size()
 	half := h / 2
 	in.Text(0, 0, style.Dim, "behind")
-	streamPlot(in.Sub(0, 1, 1<<20, half-1), st, behind, niceTime, figure.Roughly)
+	streamPlot(in.Sub(0, 1, 1<<20, half-1), within(s, st), behind, niceTime, figure.Roughly)
 	in.Text(0, half, style.Dim, "rows/s into the table")
-	streamPlot(in.Sub(0, half+1, 1<<20, h-half-1), st, out, chart.Nice, figure.Axis)
+	streamPlot(in.Sub(0, half+1, 1<<20, h-half-1), within(s, st), out, chart.Nice, figure.Axis)
+}
+
+// within is the stream's history as far back as the user wants to see.
+func within(s State, st *control.Stream) *control.Stream {
+	if s.Window == 0 || len(st.History) == 0 {
+		return st
+	}
+	begin := s.Now.Add(-s.Window)
+	i := slices.IndexFunc(st.History, func(p control.StreamPoint) bool { return !p.T.Before(begin) })
+	if i < 0 {
+		i = len(st.History) - 1
+	}
+	out := *st
+	out.History = st.History[i:]
+	return &out
 }
 
 func streamPlot(in *canvas.Canvas, st *control.Stream, value func(control.StreamPoint) float64, nice func(float64) float64, label func(float64) string) {

@@ -16,6 +16,14 @@ type Reports struct {
 	run  string // the selected one
 	all  bool   // also streams, not only runs with an end
 	seen []control.Run
+
+	filter Filter
+}
+
+// Filter leaves some lines.
+func (r *Reports) Filter(f Filter) {
+	r.filter = f
+	r.pick()
 }
 
 // Name as in the title line.
@@ -30,7 +38,7 @@ func (r *Reports) Apply(s *control.Snapshot) {
 func (r *Reports) pick() {
 	r.runs = r.runs[:0:0]
 	for _, x := range r.seen {
-		if r.all || x.Kind != "ingest" {
+		if (r.all || x.Kind != "ingest") && r.filter.Match(x.Job, x.Title, x.Unit, x.State, x.Interval, x.Kind, x.Cause) {
 			r.runs = append(r.runs, x)
 		}
 	}
@@ -164,6 +172,10 @@ func runMark(t *style.Theme, state string) (symbol, word string, role style.Role
 func (r *Reports) drawList(c *canvas.Canvas, s State, focused bool) {
 	in := c.Box("Runs", focused)
 	w, h := in.Size()
+	if len(r.runs) == 0 && r.filter.Text != "" && len(r.seen) > 0 {
+		in.At(0, 0).Put(style.Dim, "no run has that")
+		return
+	}
 	if len(r.runs) == 0 {
 		in.At(0, 0).Put(style.Dim, "nothing has run here yet: `pipeline run JOB`, or `pipeline serve`")
 		return

@@ -1,12 +1,15 @@
-// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline, Reports.
+// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline, Reports, Profiles.
 //
 // A screen is a plain struct. The root model gives it the newest snapshot ([Screen.Apply]), a place to draw on and the keys that
 // the user presses; it gives back what it wants done as an [Intent]. It does no I/O and starts nothing.
+//
+// What a screen can do beside that is said by further interfaces: [Filterer], [Typer], [Asker], [Keeper].
 //
 // A new screen is one file here, with its panels, and one line in [All].
 package screen
 
 import (
+	"slices"
 	"time"
 
 	"weir/internal/control"
@@ -20,7 +23,13 @@ type State struct {
 	Snap *control.Snapshot
 	Now  time.Time
 	Dead bool // the server is gone: nothing here is true any more
+
+	Window time.Duration // what curves over time show; 0: all there is
+	Verbs  []string      // what can be asked for now
 }
+
+// Offers reports that a verb can be asked for.
+func (s State) Offers(verb string) bool { return slices.Contains(s.Verbs, verb) }
 
 // A Screen draws one subject.
 type Screen interface {
@@ -64,14 +73,57 @@ type Key struct {
 type Intent struct {
 	Verb    string // call it on the server
 	Args    any
-	Confirm string // a question to be answered first
-	Screen  string // go to this screen
-	Job     string // and select this there
-	Unknown bool   // the key means nothing at the moment
+	Confirm string                // a question to be answered first
+	Prompt  string                // a text to be asked for first
+	Answer  func(text string) any // gives Args from that text
+	Screen  string                // go to this screen
+	Job     string                // and select this there
+	Unknown bool                  // the key means nothing at the moment
+
+	Say    string // a word for the user
+	Bad    bool   // it is about trouble
+	Dialog Dialog // open it over the screen
+	Close  bool   // close the dialog that is open
+	Quiet  bool   // a verb of which the user need not hear
+	// Into is where the answer of Verb goes. Then says what it means; it is called where everything else changes, never at the same time.
+	Into any
+	Then func(err error) Intent
+}
+
+// A Filterer has lists of which the user wants to see some lines only.
+type Filterer interface {
+	// Filter takes a filter, or the empty one.
+	Filter(Filter)
+}
+
+// A Typer has a place where text is typed: while it is, all keys are its own.
+type Typer interface {
+	Typing() bool
+	Type(Press) Intent
+}
+
+// An Asker wants things from the server that no snapshot has. It is asked each second while it is seen, and when it is gone to.
+type Asker interface {
+	Ask(State) Intent
+}
+
+// A Keeper has work of the user that would be lost.
+type Keeper interface {
+	// Unsaved names it; empty: nothing would be lost.
+	Unsaved() string
+}
+
+// Lasting screens show what stays true when the server is gone.
+type Lasting interface{ Lasting() bool }
+
+// A Press is a key or a paste.
+type Press struct {
+	Name string // as bubbletea names keys; empty for a paste
+	Text string // what it writes, if it writes something
 }
 
 // All screens in the order of their numbers.
-func All() []Screen { return []Screen{&Overview{}, &Load{}, &Pipeline{}, &Reports{}} }
+func All() []Screen { return []Screen{&Overview{}, &Load{}, &Pipeline{}, &Reports{}, &Profiles{}} }
 
 // note is the age of a section that is older than the rest; empty while it is fresh.
 func note(s State, at time.Time) string {

@@ -1,10 +1,15 @@
 package parts
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 )
 
 // server is a script that can start and kill something on a port.
@@ -43,6 +48,17 @@ func (s *server) Kill(t testing.TB) { t.Helper(); s.do(t, "kill") }
 // Start starts the server at its old address and waits until it answers.
 func (s *server) Start(t testing.TB) { t.Helper(); s.do(t, "start", s.args...) }
 
+// Stall stops the server with SIGSTOP for a while and gives how long it stood.
+func (s *server) Stall(t testing.TB, d time.Duration) time.Duration {
+	t.Helper()
+	s.do(t, "pause")
+	began := time.Now()
+	time.Sleep(d) // real time: a process stands still
+	stood := time.Since(began)
+	s.do(t, "resume")
+	return stood
+}
+
 // Broker is an Apache Kafka of one node. It makes no topics by itself.
 type Broker struct {
 	*server
@@ -55,6 +71,28 @@ func Kafka(t testing.TB) *Broker {
 	need(t, "kafka")
 	s := serve(t, "kafka", 2) // and the controller's port
 	return &Broker{server: s, Addr: fmt.Sprintf("127.0.0.1:%d", s.port)}
+}
+
+// Tool starts one of Kafka's own tools beside the test; wait gives what it printed.
+func (b *Broker) Tool(t testing.TB, class string, args ...string) (wait func() string) {
+	t.Helper()
+	c := exec.Command(filepath.Join(home(t), "kafka"), append([]string{"tool", class}, args...)...)
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	return func() string {
+		t.Helper()
+		if err := c.Wait(); err != nil {
+			t.Fatalf("%s: %v\n%s", class, err, tail(out.String(), 10))
+		}
+		return out.String()
+	}
 }
 
 // RegistryServer is an Apicurio Registry. New subjects are checked for BACKWARD compatibility.
@@ -138,4 +176,24 @@ func (s *Scheduler) CLI(t testing.TB, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// Perf runs Kafka's own ProducerPerformance against the broker, in a JVM of 512 MiB, and gives what it printed and what it took. The
+// topic is made first, with 6 partitions, unless it is there.
+func (b *Broker) Perf(t testing.TB, topic string, args ...string) (out string, state *os.ProcessState) {
+	t.Helper()
+	if _, err := script(t, "kafka", startTime, nil, "tool", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", b.Addr, "--create", "--if-not-exists", "--topic", topic, "--partitions", "6"); err != nil {
+		t.Fatal(err)
+	}
+	jars, err := script(t, "kafka", startTime, nil, "classpath")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("java", append([]string{"-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", strings.TrimSpace(jars),
+		"org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--bootstrap-server", b.Addr}, args...)...)
+	text, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("ProducerPerformance: %v\n%s", err, text)
+	}
+	return string(text), c.ProcessState
 }

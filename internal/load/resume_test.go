@@ -1,0 +1,233 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"weir/internal/content"
+	"weir/internal/stamp"
+)
+
+// resumedRun is the child that a test kills again and again: it starts the run, or goes on with it.
+func resumedRun() {
+	home := os.Getenv("WEIR_TEST_DIR")
+	o := Options{Home: home, Connect: connectTo(os.Getenv("WEIR_TEST_BROKER")), Register: register, Senders: 2}
+	told := false
+	o.Progress = func(g Progress) {
+		if g.State != Draining && g.Elapsed > 700*time.Millisecond && !told {
+			told = true
+			fmt.Println("kill me")
+		}
+	}
+	err := func() error {
+		m, err := ReadManifest(home, "last")
+		if err == nil {
+			_, err = Resume(context.Background(), o, m)
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(home, "p.yaml"))
+		if err != nil {
+			return err
+		}
+		if o.Profile, err = Parse(filepath.Join(home, "p.yaml"), b); err != nil {
+			return err
+		}
+		_, err = Run(context.Background(), o)
+		return err
+	}()
+	fmt.Println("ended", err)
+	_, _ = io.Copy(io.Discard, os.Stdin) // the parent kills it
+}
+
+// A generator that is killed twice and resumed sends each message once, in order, whatever it sends: the topic and the manifest
+// are those of a run that nobody has disturbed.
+func TestAKilledRunIsResumed(t *testing.T) {
+	const head = "apiVersion: weir/v1\nkind: LoadProfile\nname: again\ntopic: {name: bank.transactions, partitions: 8}\n"
+	for name, c := range map[string]struct {
+		text     string
+		messages uint64
+		deaf     bool
+	}{
+		"without keys":            {head + "rate: {stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nvalue: {schema: {file: s.avsc}}\n", 50_000, true},
+		"keys, poisson, mistakes": {head + "rate: {arrival: poisson, stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nkey: {field: account_id, cardinality: 1k}\nfaults: {duplicate: 1%, poison: {share: 1%, kinds: [bad_magic, truncated]}}\n", 50_000, true},
+		"transactions":            {head + "rate: {stages: [{target: 10k/s}]}\nvolume: {messages: 25k}\nproducer: {transaction: {messages: 500, abort: 20%}}\n", 25_000, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c3, home := broker(t, kfake.NumBrokers(5)), t.TempDir()
+			addr := c3.ListenAddrs()[0]
+			var deaf atomic.Bool         // what goes to partition 0 is lost
+			var lost, after atomic.Int64 // requests that were, and those that were not since the first
+			enough := make(chan struct{}, 1)
+			c3.ControlKey(0, func(req kmsg.Request) (kmsg.Response, error, bool) {
+				c3.KeepControl()
+				if !deaf.Load() {
+					return nil, nil, false
+				}
+				for _, topic := range req.(*kmsg.ProduceRequest).Topics {
+					if slices.ContainsFunc(topic.Partitions, func(p kmsg.ProduceRequestTopicPartition) bool { return p.Partition == 0 }) {
+						lost.Add(1)
+						return nil, nil, true
+					}
+				}
+				if lost.Load() > 0 {
+					if after.Add(1) == 5 {
+						enough <- struct{}{}
+					}
+				}
+				return nil, nil, false
+			})
+			if err := os.WriteFile(filepath.Join(home, "p.yaml"), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(home, "s.avsc"), []byte(`{"type": "record", "name": "r", "fields": [{"name": "id", "type": "long"}, {"name": "text", "type": "string"}]}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			kills := 0
+			for ; ; kills++ {
+				cmd, said := child(t, "resumed", "WEIR_TEST_DIR="+home, "WEIR_TEST_BROKER="+addr)
+				if said == "kill me" && kills < 2 {
+					lost.Store(0)
+					after.Store(0)
+					deaf.Store(c.deaf)
+					if c.deaf {
+						select {
+						case <-enough:
+						case <-time.After(3 * time.Second):
+						}
+					}
+					_ = cmd.Process.Kill()
+					_, _ = cmd.Process.Wait()
+					deaf.Store(false)
+					continue
+				}
+				waitFor(t, home, Ended)
+				_ = cmd.Process.Kill()
+				if !strings.HasPrefix(said, "ended <nil>") && said != "kill me" && !strings.Contains(said, ErrOver.Error()) {
+					t.Fatal(said)
+				}
+				break
+			}
+			m, err := ReadManifest(home, "last")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.Resumptions) > kills || m.Result.Sent != int64(c.messages) || m.Result.Acked != int64(c.messages) || m.Result.Errors != 0 {
+				t.Errorf("got %d resumptions, sent %d, acked %d, errors %d; want at most %d, %d, %d, 0", len(m.Resumptions), m.Result.Sent, m.Result.Acked, m.Result.Errors, kills, c.messages, c.messages)
+			}
+			if got := m.Streams[0].Messages; got != int64(c.messages) {
+				t.Errorf("the manifest counts %d messages, want %d", got, c.messages)
+			}
+			proven := false
+			for _, r := range m.Resumptions {
+				t.Logf("found %d, filled %d", r.Found, r.Filled)
+				proven = proven || r.Filled > 0 && r.Found > 0
+			}
+			if !proven {
+				t.Error("the kills came too gently to prove anything")
+			}
+			checkTopic(t, m, addr, c.messages)
+		})
+	}
+}
+
+// checkTopic holds the topic against the manifest: each message that a reader may see is there once, with its bytes and in order.
+func checkTopic(t *testing.T, m *Manifest, addr string, messages uint64) {
+	t.Helper()
+	mix, err := m.Mix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, shards := mix.Writer(), uint64(len(m.Shards))
+	seen, last := map[uint64]bool{}, map[[2]int32]int64{}
+	faults := map[content.Fault]int64{}
+	for _, r := range readAll(t, addr, kgo.FetchIsolationLevel(kgo.ReadCommitted())) {
+		st, ok := stamp.Parse(r.Headers[0].Value)
+		n := uint64(st.Seq)*shards + uint64(st.Shard)
+		if !ok || st.Run.String() != m.Run || seen[n] || n >= messages {
+			t.Fatalf("offset %d of partition %d: %v, message %d, seen before: %v", r.Offset, r.Partition, st, n, seen[n])
+		}
+		if m.Aborted(n) {
+			t.Fatalf("message %d can be read: its transaction was to be aborted", n)
+		}
+		seen[n] = true
+		at := [2]int32{st.Shard, r.Partition}
+		if before, there := last[at]; there && before > st.Seq {
+			t.Fatalf("shard %d partition %d: seq %d stands behind %d", st.Shard, r.Partition, st.Seq, before)
+		}
+		last[at] = st.Seq
+		fault, of := mix.Fate(n)
+		if faults[fault]++; fault.Refused() {
+			continue
+		}
+		if want := w.Append(nil, n, of, fault, st.Intended).Value[content.HeaderSize:]; string(r.Value[content.HeaderSize:]) != string(want) {
+			t.Fatalf("message %d: other bytes than its number decides", n)
+		}
+	}
+	for n := range messages {
+		if !seen[n] && !m.Aborted(n) {
+			t.Fatalf("message %d is not in the topic", n)
+		}
+		if shard := &m.Shards[n%shards]; !shard.Acked(n / shards) {
+			t.Fatalf("message %d: not acknowledged by the manifest", n)
+		}
+	}
+	for f, n := range m.Streams[0].Faults {
+		if faults[f] != n && m.Transaction.Abort == 0 {
+			t.Errorf("%s: the manifest counts %d, the topic holds %d", f, n, faults[f])
+		}
+	}
+}
+
+// waitFor waits until the newest manifest of home has that state.
+func waitFor(t *testing.T, home, state string) {
+	t.Helper()
+	for limit := time.Now().Add(30 * time.Second); time.Now().Before(limit); {
+		if m, err := ReadManifest(home, "last"); err == nil && m.State == state {
+			return
+		}
+	}
+	t.Fatalf("the run is not %s", state)
+}
+
+// What is run is what its manifest says: a profile that comes back from there is the same.
+func TestAProfileIsWrittenWhole(t *testing.T) {
+	files, err := filepath.Glob("../../profiles/*.yaml")
+	if err != nil || len(files) < 8 {
+		t.Fatal(len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Parse(f, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := p.Effective()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(f, first)
+		if err != nil {
+			t.Errorf("%s: %v\n%s", f, err, first)
+			continue
+		}
+		if second, err := again.Effective(); err != nil || string(second) != string(first) {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", f, err, second, first)
+		}
+	}
+}
