@@ -326,6 +326,9 @@ func (s *sender) follow(ctx context.Context) {
 		if s.failed(s.txn.before(s.hard, n-s.warm)) {
 			return
 		}
+		if s.txn != nil { // another transaction may have been ended first
+			now = s.pace.now()
+		}
 		if s.flat {
 			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
 		}

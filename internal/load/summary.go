@@ -252,6 +252,11 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 	default:
 		return ""
 	}
+	if r.txn != nil {
+		if ending := time.Duration(r.txn.ending.Load()); ending.Seconds() > max(0.05, s.BlockedS) {
+			return fmt.Sprintf("%s: the sender has waited %.1f s for transactions of %d messages to end; larger ones keep the schedule", late, ending.Seconds(), r.txn.Messages)
+		}
+	}
 	if s.BlockedS > 0.05 {
 		return fmt.Sprintf("%s: the window of %d messages in flight was full for %.1f s (the broker is too slow for this rate; a larger max_in_flight keeps the schedule through a stall)", late, r.Profile.inFlight(), s.BlockedS)
 	}

@@ -57,6 +57,7 @@ type transactions struct {
 	rec     *recorder
 	open    bool
 	number  uint64       // of the open one
+	ending  atomic.Int64 // ns in which the sender has waited for transactions to end
 	aborted atomic.Int64 // messages
 	sent    int64        // messages of the open one
 }
@@ -103,6 +104,8 @@ func (t *transactions) end(ctx context.Context) error {
 		return nil
 	}
 	t.open = false
+	began := time.Now()
+	defer func() { t.ending.Add(int64(time.Since(began))) }()
 	commit := t.number == 0 || !t.Aborted(t.seed, (t.number-1)*uint64(t.Messages))
 	err := t.client.Flush(ctx)
 	if err == nil {

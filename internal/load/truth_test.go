@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
 	"weir/internal/config"
@@ -211,4 +212,22 @@ func mustULID(t *testing.T, s string) ulid.ULID {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// A run that waits for its transactions says so, and does not blame the window.
+func TestTransactionsThatTakeTooLongAreNamed(t *testing.T) {
+	c, p := broker(t), profile("2000", 600)
+	p.Producer.Transaction = TransactionSpec{Messages: 20}
+	c.ControlKey(26 /* EndTxn */, func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { time.Sleep(40 * time.Millisecond) }) // real time: the broker's
+		return nil, nil, false
+	})
+	sum, err := Run(t.Context(), Options{Profile: p, Home: t.TempDir(), Connect: connect(c), Register: register})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Verdict != VerdictInvalid || !strings.Contains(sum.Reason, "for transactions of 20 messages to end; larger ones keep the schedule") {
+		t.Errorf("got %s: %s", sum.Verdict, sum.Reason)
+	}
 }
