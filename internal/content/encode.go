@@ -57,6 +57,19 @@ const (
 func appendDigits(b []byte, v uint64, width int) []byte {
 	at := len(b)
 	b = append(b, digitPairs[:width]...)
+	if width == 10 { // in pieces that do not wait for each other
+		to := b[at : at+10]
+		hi := v / 100_000_000
+		v -= 100_000_000 * hi
+		mid := v / 10_000
+		low := v - 10_000*mid
+		putPair(to[0:2], hi)
+		putPair(to[2:4], mid/100)
+		putPair(to[4:6], mid%100)
+		putPair(to[6:8], low/100)
+		putPair(to[8:10], low%100)
+		return b
+	}
 	for i := at + width - 2; i >= at; i -= 2 {
 		q := v / 100
 		p := 2 * (v - 100*q)
@@ -66,10 +79,30 @@ func appendDigits(b []byte, v uint64, width int) []byte {
 	return b
 }
 
-func appendHex(b []byte, v uint64, digits int) []byte {
-	for i := digits - 1; i >= 0; i-- {
-		b = append(b, hexDigits[v>>(4*i)&15])
+func putPair(to []byte, v uint64) { copy(to, digitPairs[2*v:2*v+2]) }
+
+// hexPairs are 00 to ff.
+var hexPairs = func() (all [512]byte) {
+	for i := range 256 {
+		all[2*i], all[2*i+1] = hexDigits[i>>4], hexDigits[i&15]
 	}
+	return all
+}()
+
+// putHex writes the lowest bytes of v, as many as to has room for.
+func putHex(to []byte, v uint64) {
+	for i := len(to) - 2; i >= 0; i -= 2 {
+		p := 2 * (v & 255)
+		to[i], to[i+1] = hexPairs[p], hexPairs[p+1]
+		v >>= 8
+	}
+}
+
+// appendHex writes the lowest digits of v, an even number of them and 16 at most.
+func appendHex(b []byte, v uint64, digits int) []byte {
+	at := len(b)
+	b = append(b, digitPairs[:digits]...)
+	putHex(b[at:], v)
 	return b
 }
 
@@ -77,10 +110,13 @@ func appendHex(b []byte, v uint64, digits int) []byte {
 func appendUUID(b []byte, first, free62 uint64) []byte {
 	first = first&^0xf000 | 0x4000
 	second := free62&(1<<62-1) | 1<<63
-	b = append(b, 72) // length 36
-	b = append(appendHex(b, first>>32, 8), '-')
-	b = append(appendHex(b, first>>16, 4), '-')
-	b = append(appendHex(b, first, 4), '-')
-	b = append(appendHex(b, second>>48, 4), '-')
-	return appendHex(b, second, 12)
+	at := len(b) + 1
+	b = append(b, "\x4800000000-0000-0000-0000-000000000000"...) // length 36
+	to := b[at : at+36]
+	putHex(to[:8], first>>32)
+	putHex(to[9:13], first>>16)
+	putHex(to[14:18], first)
+	putHex(to[19:23], second>>48)
+	putHex(to[24:36], second)
+	return b
 }
