@@ -171,10 +171,10 @@ func TestARefusalIsOneClearLine(t *testing.T) {
 		{"plain to the port with TLS", "open", s.broker.Login, "", "", "", "speaks only TLS on this port", "tls: {ca: FILE}"},
 		{"plain with a login to the port with TLS", "open", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "", "", "speaks only TLS on this port", "tls: {ca: FILE}"},
 		{"TLS to the plain port", "open", s.broker.Addr, scram("WEIR_TEST_PASSWORD"), "ca", "", "does not speak TLS on this port", "remove kafka.tls"},
-		{"a topic that is not there", "absent", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "topic bank.absent: no such topic", "create: if_missing"},
-		{"a topic that this user may not see", "closed", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "topic secret.orders: the broker does not allow this user to see it", "rights"},
-		{"a topic that this user may not make", "make", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "create topic look.new: the broker does not allow this user to make it", "rights"},
-		{"a topic that this user may only read", "readonly", s.broker.MTLS, "", "ca", "client", "topic bank.readonly: the broker does not allow this user to write to it", "rights"},
+		{"a topic that is not there", "absent", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "topic bank.absent does not exist, and the profile forbids making it", "create: if_missing"},
+		{"a topic that this user may not see", "closed", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "topic secret.orders is not allowed to this user", "rights"},
+		{"a topic that this user may not make", "make", s.broker.Login, scram("WEIR_TEST_PASSWORD"), "ca", "", "topic look.new does not exist, and this user may not create it", "ask for the right"},
+		{"a topic that this user may only read", "readonly", s.broker.MTLS, "", "ca", "client", "topic bank.readonly may not be written by this user", "ask for the right"},
 		{"transactions that this user may not make", "transactions", s.broker.MTLS, "", "ca", "client", "the broker does not allow this user to send in transactions", "transactional id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
