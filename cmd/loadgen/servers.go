@@ -32,15 +32,7 @@ func (s servers) override(pr *project.Project) {
 func lookup(pr *project.Project, url string) load.Lookup {
 	return func(ctx context.Context, subject, version string) (int, string, error) {
 		servers{registry: url}.override(pr)
-		_, r, err := pr.Resolve()
-		if err != nil {
-			return 0, "", err
-		}
-		reg, err := registry.New(r)
-		if err != nil {
-			return 0, "", err
-		}
-		return reg.Subject(ctx, subject, version)
+		return pr.Subject(ctx, subject, version)
 	}
 }
 

@@ -100,53 +100,29 @@ func (h *Hub) Subscribe() (changed <-chan struct{}, cancel func()) {
 	}
 }
 
-// publishLoad takes the section of another process.
 func (h *Hub) publishLoad(l *Load) {
-	at := time.Now()
-	h.update(true, func(s *Snapshot) {
-		l.Silent = false
-		l.At = at // our clock: ages are counted here
-		if l.Source == "" {
-			l.Source = "another process"
-		}
-		s.Load, h.loadAt = l, at
-	})
+	h.publish(&l.Silent, &l.At, &l.Source, func(s *Snapshot) { s.Load, h.loadAt = l, l.At })
 }
 
 func (h *Hub) publishProof(p *Proof) {
-	at := time.Now()
-	h.update(true, func(s *Snapshot) {
-		p.Silent = false
-		p.At = at
-		if p.Source == "" {
-			p.Source = "another process"
-		}
-		s.Proof, h.proofAt = p, at
-	})
+	h.publish(&p.Silent, &p.At, &p.Source, func(s *Snapshot) { s.Proof, h.proofAt = p, p.At })
 }
 
 func (h *Hub) publishComparison(c *Comparison) {
-	at := time.Now()
-	h.update(true, func(s *Snapshot) {
-		c.Silent = false
-		c.At = at
-		if c.Source == "" {
-			c.Source = "another process"
-		}
-		s.Comparison, h.comparisonAt = c, at
-	})
+	h.publish(&c.Silent, &c.At, &c.Source, func(s *Snapshot) { s.Comparison, h.comparisonAt = c, c.At })
 }
 
 func (h *Hub) publishSearch(f *Search) {
-	at := time.Now()
-	h.update(true, func(s *Snapshot) {
-		f.Silent = false
-		f.At = at
-		if f.Source == "" {
-			f.Source = "another process"
-		}
-		s.Search, h.searchAt = f, at
-	})
+	h.publish(&f.Silent, &f.At, &f.Source, func(s *Snapshot) { s.Search, h.searchAt = f, f.At })
+}
+
+// publish takes a section of another process; set puts it into the snapshot.
+func (h *Hub) publish(silent *bool, at *time.Time, source *string, set func(*Snapshot)) {
+	*silent, *at = false, time.Now() // our clock: ages are counted here
+	if *source == "" {
+		*source = "another process"
+	}
+	h.update(true, set)
 }
 
 // expire marks the sections whose publisher has fallen silent. The server calls it each second.

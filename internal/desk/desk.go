@@ -24,7 +24,6 @@ import (
 	"weir/internal/control"
 	"weir/internal/load"
 	"weir/internal/project"
-	"weir/internal/registry"
 	"weir/profiles"
 )
 
@@ -100,17 +99,4 @@ func problemsOf(file string, err error) []control.Problem {
 		all[i] = control.Problem{File: p.File, Line: p.Line, Col: p.Col, Message: p.Message}
 	}
 	return all
-}
-
-// lookup asks the project's registry for a subject; nothing is connected before a profile names one.
-func (d *Desk) lookup(ctx context.Context, subject, version string) (int, string, error) {
-	_, r, err := d.project.Resolve()
-	if err != nil {
-		return 0, "", err
-	}
-	c, err := registry.New(r)
-	if err != nil {
-		return 0, "", err
-	}
-	return c.Subject(ctx, subject, version)
 }

@@ -45,7 +45,7 @@ func (d *Desk) Preview(ctx context.Context, a PreviewArgs) (*control.ProfilePrev
 	out := &control.ProfilePreview{Name: a.Name, Hash: hashOf(a.Text)}
 	p, err := parse(d.file(a.Name), a.Text)
 	if err == nil {
-		err = p.Resolve(ctx, d.lookup)
+		err = p.Resolve(ctx, d.project.Subject)
 	}
 	var v load.Preview
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"weir/internal/avro"
 	"weir/internal/quarantine"
 	"weir/internal/registry"
+	"weir/internal/stamp"
 	"weir/internal/topic"
 	"weir/minibatch"
 )
@@ -190,6 +191,6 @@ func refuse(r *kgo.Record, why quarantine.Reason, schema int, err error) *quaran
 	for _, h := range r.Headers {
 		q.Headers = append(q.Headers, quarantine.Header{Key: h.Key, Value: h.Value})
 	}
-	q.Stamp, q.Stamped = stampOf(r)
+	q.Stamp, q.Stamped = stamp.Of(r)
 	return q
 }

@@ -54,7 +54,7 @@ func (p *provenance) append(r *kgo.Record) {
 	if p.load == nil {
 		return
 	}
-	s, ok := stampOf(r)
+	s, ok := stamp.Of(r)
 	if !ok {
 		p.load.AppendNull()
 		return
@@ -76,13 +76,4 @@ func (p *provenance) columns() map[string]arrow.Array {
 		cols[quarantine.Load.Name] = p.load.NewArray()
 	}
 	return cols
-}
-
-func stampOf(r *kgo.Record) (stamp.Stamp, bool) {
-	for i := range r.Headers {
-		if r.Headers[i].Key == stamp.Key {
-			return stamp.Parse(r.Headers[i].Value)
-		}
-	}
-	return stamp.Stamp{}, false
 }

@@ -62,6 +62,9 @@ func (a *ackSet) has(seq uint64) bool {
 	return a.ring[seq/64%uint64(len(a.ring))]>>(seq%64)&1 != 0
 }
 
+// settled reports that seq has an outcome.
+func (a *ackSet) settled(seq uint64) bool { return seq < a.low || seq < a.top && a.has(seq) }
+
 // above packs the bits from low on: bit i of the text is seq low+i.
 func (a *ackSet) above() string {
 	if a.low == a.top {

@@ -50,6 +50,14 @@ var compressions = map[string]kgo.Opt{
 	"zstd":   kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1)),
 }
 
+// batch is how large the profile wants a partition's batches.
+func (p *Profile) batch() int {
+	if p.Producer.Batch > 0 {
+		return int(p.Producer.Batch)
+	}
+	return defaultBatch
+}
+
 func (p *Profile) deliveryTimeout() time.Duration {
 	if p.Producer.Timeout > 0 {
 		return time.Duration(p.Producer.Timeout)

@@ -100,15 +100,14 @@ func (p *pauses) since() (n int64, p99, most, sum float64) {
 	return n, p99, most, sum
 }
 
-// health is how the generator does now.
-func (r *run) health(now time.Duration) Health {
+// health is how the generator does now; blocked is how long its senders have waited for the window.
+func (r *run) health(now, blocked time.Duration) Health {
 	h := Health{Cores: runtime.GOMAXPROCS(0), Clock: r.clock, ClockWhy: r.clockWhy}
 	if r.pauses == nil {
 		return h
 	}
 	n, p99, most, sum := r.pauses.since()
 	h.GCPauses, h.GCPauseP99, h.GCPauseMax = n, round3(1000*p99), round3(1000*most)
-	_, _, blocked, _ := r.statistics()
 	h.WindowFullS = round3(blocked.Seconds())
 	if s := now.Seconds(); s > 0 {
 		h.CPUShare, h.GCShare = round3((cpuTime()-r.cpu).Seconds()/s/float64(h.Cores)), round3(sum/s)

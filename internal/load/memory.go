@@ -49,8 +49,13 @@ const (
 
 // look takes the memory as it is now. A process that is not there leaves a gap.
 func (g *growth) look(now time.Duration) {
-	if bytes := residentOf(g.pid()); bytes > 0 {
-		g.add(now.Hours(), float64(bytes)/(1<<20))
+	pid := g.pid()
+	b := residentOf(pid)
+	if pid == os.Getpid() {
+		b = resident()
+	}
+	if b > 0 {
+		g.add(now.Hours(), float64(b)/(1<<20))
 	}
 }
 
@@ -105,9 +110,6 @@ func (g *growth) slope() (mib float64, ok bool) {
 func residentOf(pid int) int64 {
 	if pid <= 0 {
 		return 0
-	}
-	if pid == os.Getpid() {
-		return resident()
 	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if f := bytes.Fields(b); err == nil && len(f) > 1 {

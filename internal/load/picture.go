@@ -38,9 +38,9 @@ func (p *progress) picture(r *run, now sample) Progress {
 		g.State = Paused
 	}
 	g.Dropped = r.dropped()
-	lag, size, _, _ := r.statistics()
+	lag, size, blocked, _ := r.statistics()
 	g.LagP99, g.Size, g.Sizes = quantilesOf(lag, 1000).P99, quantilesOf(size, 1), sizeBars(size)
-	g.Health, g.Read, g.Resumed = r.health(now.at), r.reader.state(), len(r.manifest.Resumptions)
+	g.Health, g.Read, g.Resumed = r.health(now.at, blocked), r.reader.state(), len(r.manifest.Resumptions)
 	if g.Checks = r.checks(); now.at > judgedAfter && !r.flat {
 		g.Invalid = g.Health.busy()
 		if g.Invalid == "" && g.LagP99 > float64(latestP99.Milliseconds()) {

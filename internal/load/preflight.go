@@ -144,13 +144,6 @@ func (f *TopicFacts) settings(all []kadm.Config) {
 	}
 }
 
-func (t Topic) partitions() int {
-	if t.Partitions == 0 {
-		return defaultPartitions
-	}
-	return int(t.Partitions)
-}
-
 // Findings hold the profile against what a cluster says. v may be nil: then nothing is said about what a whole run needs.
 func (p *Profile) Findings(facts []TopicFacts, v *Preview) (steps []kafka.Step) {
 	parts := p.parts()
@@ -230,10 +223,7 @@ const recordOverhead = 300
 
 // largestBatch is what the producer's batches may have, as the client is told.
 func (p *Profile) largestBatch() int {
-	batch := defaultBatch
-	if p.Producer.Batch > 0 {
-		batch = int(p.Producer.Batch)
-	}
+	batch := p.batch()
 	if s := p.largest(); s > batch-4096 { // a message must fit into a batch
 		batch = s + 64<<10
 	}

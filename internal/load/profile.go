@@ -102,18 +102,11 @@ func (p *Profile) fit(mix *content.Mix) {
 	if !p.Rate.Max || p.MaxInFlight > 0 {
 		return
 	}
-	batch, partitions := defaultBatch, 0
-	if p.Producer.Batch > 0 {
-		batch = int(p.Producer.Batch)
-	}
+	partitions := 0
 	for _, m := range p.parts() {
-		if n := int(m.Topic.Partitions); n > 0 {
-			partitions += n
-		} else {
-			partitions += defaultPartitions
-		}
+		partitions += m.Topic.partitions()
 	}
-	p.window = min(max(min(4*partitions*batch, mostWindow)/mix.MeanSize(), 1000), defaultInFlight)
+	p.window = min(max(min(4*partitions*p.batch(), mostWindow)/mix.MeanSize(), 1000), defaultInFlight)
 }
 
 // mostWindow bounds the bytes of that window.

@@ -84,7 +84,7 @@ func (r *run) startReader(ctx context.Context) (*reader, error) {
 		if r.resumed { // what is filled in lies below; it is read like the rest
 			next = r.from.Shards[i].AckedBelow
 		}
-		b.seen[i] = ackSet{low: next, top: next, ring: make([]uint64, 16)}
+		b.seen[i] = ackSet{low: next, top: next}
 	}
 	return b, nil
 }
@@ -129,21 +129,21 @@ func (b *reader) loop(ctx context.Context) {
 	_, _ = adm.CommitOffsets(ctx, group, at)
 }
 
+// ours says which message of this process's senders a record is; ok is false for those of others.
+func (r *run) ours(rec *kgo.Record) (st stamp.Stamp, lane int, ok bool) {
+	st, ok = stamp.Of(rec)
+	lane = int(st.Shard) - r.Shard.Index
+	return st, lane, ok && st.Run == r.session.run && st.Seq >= 0 && lane >= 0 && lane < len(r.senders)
+}
+
 // take notes a record that was read at now.
 func (b *reader) take(rec *kgo.Record, now time.Duration) {
-	var st stamp.Stamp
-	ok := false
-	for _, h := range rec.Headers {
-		if h.Key == stamp.Key {
-			st, ok = stamp.Parse(h.Value)
-		}
-	}
-	lane := int(st.Shard) - b.run.Shard.Index
-	if !ok || st.Run != b.run.session.run || st.Seq < 0 || lane < 0 || lane >= len(b.seen) {
+	st, lane, ok := b.run.ours(rec)
+	if !ok {
 		return
 	}
 	a, seq := &b.seen[lane], uint64(st.Seq)
-	if seq < a.low || seq < a.top && a.has(seq) {
+	if a.settled(seq) {
 		b.doubled++
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/content"
-	"weir/internal/stamp"
 )
 
 // A Resumption is one time that a run was taken up again after its generator had died.
@@ -47,15 +47,15 @@ func Resume(ctx context.Context, o Options, m *Manifest) (Summary, error) {
 	if err != nil {
 		return Summary{}, fmt.Errorf("manifest of run %s: %w", m.Run, err)
 	}
-	if o.Profile, err = m.profile(); err != nil {
+	if o.Profile, err = ResumedProfile(m); err != nil {
 		return Summary{}, err
 	}
 	o.Run, o.Shard, o.Senders, o.from = id, m.Shard, len(m.Shards), m
 	return Run(ctx, o)
 }
 
-// profile is the one that the run is made by.
-func (m *Manifest) profile() (*Profile, error) {
+// ResumedProfile is the profile that [Resume] goes on with.
+func ResumedProfile(m *Manifest) (*Profile, error) {
 	as := func(r *reading) { r.literal = true } // its variables have their values
 	p, err := Parse(filepath.Join(m.Dir, m.Run+".yaml"), []byte(m.Effective), as)
 	if err != nil {
@@ -72,9 +72,6 @@ func (m *Manifest) profile() (*Profile, error) {
 	}
 	return p, nil
 }
-
-// ResumedProfile is the profile that [Resume] goes on with.
-func ResumedProfile(m *Manifest) (*Profile, error) { return m.profile() }
 
 // again is the manifest of the run that goes on.
 func (m *Manifest) again() *Manifest {
@@ -101,10 +98,11 @@ func (r *run) restore(ctx context.Context) error {
 		r.aim(i, &part, partitions)
 		r.mix.SetSchemaID(i, s.SchemaID)
 		r.mix.SetLaterID(i, s.LaterID)
-		r.before = append(r.before, tally{s.Messages, s.Bytes, map[content.Fault]int64{}})
-		for f, n := range s.Faults {
-			r.before[i].faults[f] = n
+		faults := maps.Clone(s.Faults)
+		if faults == nil {
+			faults = map[content.Fault]int64{}
 		}
+		r.before = append(r.before, tally{s.Messages, s.Bytes, faults})
 		r.rec.restoreEnds(i, s)
 	}
 	for i, snd := range r.senders {
@@ -202,7 +200,7 @@ func (r *run) fill(ctx context.Context) error {
 	for lane, s := range r.senders {
 		a := &r.rec.shards[lane]
 		for seq := a.low; seq < s.next.Load(); seq++ {
-			if seq >= a.top || !a.has(seq) {
+			if !a.settled(seq) {
 				holes[lane] = append(holes[lane], seq)
 			}
 		}
@@ -264,7 +262,7 @@ func (r *recorder) restoreEnds(stream int, s StreamRecord) {
 
 // set is the acknowledged seqs as the manifest has them.
 func (s *ShardRecord) set() ackSet {
-	a := ackSet{low: s.AckedBelow, top: s.AckedBelow, ring: make([]uint64, 16), failed: slices.Clone(s.Failed)}
+	a := ackSet{low: s.AckedBelow, top: s.AckedBelow, failed: slices.Clone(s.Failed)}
 	for i, word := range s.above {
 		for b := range uint64(64) {
 			if word>>b&1 != 0 {
@@ -425,14 +423,8 @@ func (t *transactions) restore(warm, next uint64) {
 
 // arrived notes a record of the topic, if it is one of the run that the manifest did not know of.
 func (r *run) arrived(stream int, rec *kgo.Record) bool {
-	st, ok := stamp.Stamp{}, false
-	for _, h := range rec.Headers {
-		if h.Key == stamp.Key {
-			st, ok = stamp.Parse(h.Value)
-		}
-	}
-	lane := int(st.Shard) - r.Shard.Index
-	if !ok || st.Run != r.session.run || lane < 0 || lane >= len(r.senders) || st.Seq < 0 {
+	st, lane, ok := r.ours(rec)
+	if !ok {
 		return false
 	}
 	seq := uint64(st.Seq)
@@ -440,7 +432,7 @@ func (r *run) arrived(stream int, rec *kgo.Record) bool {
 	r.rec.mu.Lock()
 	defer r.rec.mu.Unlock()
 	r.rec.reached(stream, rec.Partition, rec.Offset, lane, seq)
-	if seq < a.low || seq < a.top && a.has(seq) {
+	if a.settled(seq) {
 		return false
 	}
 	a.acked(seq)

@@ -175,11 +175,7 @@ func (v *Preview) measure(p *Profile, mix *content.Mix) {
 	v.NsRecord = float64(time.Since(start).Nanoseconds()) / float64(most)
 	all, parts, whole := make([]counted, mix.Streams()), p.parts(), newHistogram()
 	for i := range all {
-		n := int(parts[i].Topic.Partitions)
-		if n == 0 {
-			n = defaultPartitions
-		}
-		all[i] = counted{newHistogram(), map[string]bool{}, make([]int, n), map[content.Fault]int64{},
+		all[i] = counted{newHistogram(), map[string]bool{}, make([]int, parts[i].Topic.partitions()), map[content.Fault]int64{},
 			kgo.StickyKeyPartitioner(nil).ForTopic("")} // murmur2 of the key, as Kafka's own producer
 	}
 	for n := range most {

@@ -1,10 +1,8 @@
 package load
 
 import (
-	"bytes"
 	"os"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -20,12 +18,8 @@ func cpuTime() time.Duration {
 
 // resident is the process's memory in RAM; where the system does not tell, what Go has from it.
 func resident() int64 {
-	if b, err := os.ReadFile("/proc/self/statm"); err == nil {
-		if f := bytes.Fields(b); len(f) > 1 {
-			if pages, err := strconv.ParseInt(string(f[1]), 10, 64); err == nil {
-				return pages * int64(os.Getpagesize())
-			}
-		}
+	if b := residentOf(os.Getpid()); b > 0 {
+		return b
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -139,7 +139,7 @@ func (r *run) summary(cause error) Summary {
 		Lag: quantilesOf(lag, 1000), Size: quantilesOf(size, 1), LingerMS: 1000 * defaultLinger.Seconds(),
 	}
 	s.countStreams(r)
-	s.Generator, s.Read = r.health(r.ended), r.readBack
+	s.Generator, s.Read = r.health(r.ended, blocked), r.readBack
 	if r.txn != nil {
 		s.Aborted = r.txn.aborted.Load()
 	}

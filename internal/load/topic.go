@@ -72,13 +72,17 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, t Topic) (int, error) {
 	return awaitLeaders(ctx, adm, t)
 }
 
-func createTopic(ctx context.Context, adm *kadm.Client, t Topic, settings map[string]*string) error {
-	n := int32(t.Partitions)
-	if n == 0 {
-		n = defaultPartitions
+// partitions is how many the topic is made with.
+func (t Topic) partitions() int {
+	if t.Partitions == 0 {
+		return defaultPartitions
 	}
+	return int(t.Partitions)
+}
+
+func createTopic(ctx context.Context, adm *kadm.Client, t Topic, settings map[string]*string) error {
 	for { // a topic that was deleted a moment ago may still be on its way out
-		r, err := adm.CreateTopic(ctx, n, -1, settings, t.Name)
+		r, err := adm.CreateTopic(ctx, int32(t.partitions()), -1, settings, t.Name)
 		if err == nil {
 			err = r.Err
 		}

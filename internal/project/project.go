@@ -3,6 +3,7 @@
 package project
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -204,6 +205,19 @@ func (p *Project) Announced() (e Embedded, alive bool) {
 		return Embedded{}, false
 	}
 	return e, syscall.Kill(e.PID, 0) == nil
+}
+
+// Subject asks the registry for a subject's schema; nothing is connected before.
+func (p *Project) Subject(ctx context.Context, subject, version string) (id int, schema string, err error) {
+	_, r, err := p.Resolve()
+	if err != nil {
+		return 0, "", err
+	}
+	c, err := registry.New(r)
+	if err != nil {
+		return 0, "", err
+	}
+	return c.Subject(ctx, subject, version)
 }
 
 // Resolve gives the configs of Kafka and registry with real addresses in place of the word embedded.

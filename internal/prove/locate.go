@@ -90,16 +90,14 @@ func search(ctx context.Context, m *load.Manifest, topic string, connect func(..
 			if rec.Offset+1 >= open[rec.Partition] {
 				delete(open, rec.Partition)
 			}
-			for _, h := range rec.Headers {
-				s, ok := stamp.Parse(h.Value)
-				if h.Key != stamp.Key || !ok || s.Run.String() != m.Run {
-					continue
-				}
-				if e := lost[message{s.Shard, s.Seq}]; e != nil {
-					e.Topic, e.Partition, e.Offset = topic, rec.Partition, rec.Offset
-					e.Detail = "acknowledged by the broker and still in the topic; neither in the table nor in the quarantine"
-					delete(lost, message{s.Shard, s.Seq})
-				}
+			s, ok := stamp.Of(rec)
+			if !ok || s.Run.String() != m.Run {
+				return
+			}
+			if e := lost[message{s.Shard, s.Seq}]; e != nil {
+				e.Topic, e.Partition, e.Offset = topic, rec.Partition, rec.Offset
+				e.Detail = "acknowledged by the broker and still in the topic; neither in the table nor in the quarantine"
+				delete(lost, message{s.Shard, s.Seq})
 			}
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Key is the name of the Kafka header.
@@ -54,6 +55,16 @@ func Parse(b []byte) (s Stamp, ok bool) {
 	s.Seq = int64(binary.BigEndian.Uint64(b[21:]))
 	s.Intended = int64(binary.BigEndian.Uint64(b[29:]))
 	return s, true
+}
+
+// Of is the stamp of a record; ok is false where it has none.
+func Of(r *kgo.Record) (s Stamp, ok bool) {
+	for i := range r.Headers {
+		if r.Headers[i].Key == Key {
+			return Parse(r.Headers[i].Value)
+		}
+	}
+	return Stamp{}, false
 }
 
 // Due is the intended send time.
