@@ -2,7 +2,6 @@ package load
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -42,10 +41,7 @@ func (p *progress) picture(r *run, now sample) Progress {
 	g.LagP99, g.Size, g.Sizes = quantilesOf(lag, 1000).P99, quantilesOf(size, 1), sizeBars(size)
 	g.Health, g.Read, g.Resumed = r.health(now.at, blocked), r.reader.state(), len(r.manifest.Resumptions)
 	if g.Checks = r.checks(); now.at > judgedAfter && !r.flat {
-		g.Invalid = g.Health.busy()
-		if g.Invalid == "" && g.LagP99 > float64(latestP99.Milliseconds()) {
-			g.Invalid = fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", g.LagP99)
-		}
+		g.Invalid = cmp.Or(g.Health.busy(), behind(g.LagP99))
 	}
 	for _, t := range r.tallies() {
 		for f, n := range t.faults {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"weir/internal/content"
@@ -200,10 +201,6 @@ func (r *run) planned() time.Duration {
 // judge decides the verdict: the gravest reason counts.
 func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	s.Verdict = VerdictPass
-	mayFail := false
-	for _, c := range s.Thresholds {
-		mayFail = mayFail || c.Metric == "error_ratio" && c.Stage == ""
-	}
 	s.judgeThresholds()
 	r.hookLock.Lock()
 	s.Hooks = r.hooked
@@ -219,8 +216,8 @@ func (s *Summary) judge(r *run, cause error, last time.Duration) {
 	if s.Read != nil && s.Read.Missing+s.Read.Doubled > 0 {
 		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("of the acknowledged messages %d never came back from the topic and %d came twice", s.Read.Missing, s.Read.Doubled)
 	}
-	if s.Errors > 0 && !mayFail {
-		s.Verdict, s.Reason = VerdictFailed, fmt.Sprintf("%d of %d messages were not acknowledged", s.Errors, s.Sent)
+	if why := undelivered(s.Errors, s.Sent, s.Thresholds); why != "" {
+		s.Verdict, s.Reason = VerdictFailed, why
 	}
 	switch {
 	case errors.Is(cause, errStopped):
@@ -245,8 +242,8 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 		return fmt.Sprintf("%d messages were due while the window of %d messages in flight was full, and were dropped: the broker is too slow for this rate", s.Dropped, r.Profile.inFlight())
 	case s.Target > 0 && s.Rate < leastShare*s.Target && last-r.planned() > latestP99:
 		late = fmt.Sprintf("only %.1f %% of the target rate was reached", 100*s.Rate/s.Target)
-	case s.Lag.P99 > float64(latestP99.Milliseconds()):
-		late = fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", s.Lag.P99)
+	case behind(s.Lag.P99) != "":
+		late = behind(s.Lag.P99)
 	case r.ended > judgedAfter:
 		return s.Generator.busy()
 	default:
@@ -263,13 +260,54 @@ func (s *Summary) invalid(r *run, last time.Duration) string {
 	return late + ": this machine is too slow or too busy for the load"
 }
 
+// undelivered says that messages were not acknowledged, unless a threshold says how many may not be.
+func undelivered(errors, sent int64, limits []Check) string {
+	if errors == 0 || slices.ContainsFunc(limits, func(c Check) bool { return c.Metric == "error_ratio" && c.Stage == "" }) {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d messages were not acknowledged", errors, sent)
+}
+
+// behind says that a generator's schedule was later at its 99th percentile (ms) than that of any valid run.
+func behind(p99 float64) string {
+	if p99 <= float64(latestP99.Milliseconds()) {
+		return ""
+	}
+	return fmt.Sprintf("the generator was %.0f ms behind its schedule at the 99th percentile", p99)
+}
+
+// firstBroken names the first threshold that is broken.
+func firstBroken(limits []Check) string {
+	for _, c := range limits {
+		if c.Measured && !c.OK {
+			return fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
+		}
+	}
+	return ""
+}
+
+// Standing is the verdict if the run stopped now; none before anything was measured.
+func (p *Progress) Standing() (v Verdict, reason string) {
+	if p.Response.Count == 0 && p.Errors == 0 {
+		return "", ""
+	}
+	if why := undelivered(p.Errors, p.Sent, p.Checks); why != "" {
+		return VerdictFailed, why
+	}
+	if p.Invalid != "" {
+		return VerdictInvalid, p.Invalid
+	}
+	if why := firstBroken(p.Checks); why != "" {
+		return VerdictSLO, why
+	}
+	return VerdictPass, ""
+}
+
 // judgeThresholds: the first one that is broken, or that nothing was measured for, is named.
 func (s *Summary) judgeThresholds() {
-	for _, c := range s.Thresholds {
-		if c.Measured && !c.OK {
-			s.Verdict, s.Reason = VerdictSLO, fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
-			return
-		}
+	if why := firstBroken(s.Thresholds); why != "" {
+		s.Verdict, s.Reason = VerdictSLO, why
+		return
 	}
 	for _, c := range s.Thresholds {
 		if !c.Measured && s.Response.Count > 0 && !(Threshold{Metric: c.Metric}).ofMemory() { // a run that ends within its warm-up measures nothing, and says so

@@ -231,3 +231,26 @@ func TestTransactionsThatTakeTooLongAreNamed(t *testing.T) {
 		t.Errorf("got %s: %s", sum.Verdict, sum.Reason)
 	}
 }
+
+// What screens say of a run that goes on is what its end would say.
+func TestStanding(t *testing.T) {
+	some := Quantiles{Count: 1}
+	broken := []Check{{Name: "response_ms p99", Metric: "response_ms", Max: 10, Got: 20, Measured: true}}
+	ratio := []Check{{Name: "error_ratio", Metric: "error_ratio", Max: 0.1, Got: 0.01, OK: true, Measured: true}}
+	for name, c := range map[string]struct {
+		p    Progress
+		want Verdict
+	}{
+		"nothing measured":          {Progress{Checks: broken}, ""},
+		"well":                      {Progress{Response: some}, VerdictPass},
+		"a limit broken":            {Progress{Response: some, Checks: broken}, VerdictSLO},
+		"late, so no limit counts":  {Progress{Response: some, Checks: broken, Invalid: behind(101)}, VerdictInvalid},
+		"lost messages":             {Progress{Response: some, Errors: 1, Sent: 100, Invalid: "busy"}, VerdictFailed},
+		"as many lost as may be":    {Progress{Response: some, Errors: 1, Sent: 100, Checks: ratio}, VerdictPass},
+		"at the edge of its limits": {Progress{Response: some, Invalid: behind(100)}, VerdictPass},
+	} {
+		if got, reason := c.p.Standing(); got != c.want || (reason == "") != (got == "" || got == VerdictPass) {
+			t.Errorf("%s: got %q %q, want %q", name, got, reason, c.want)
+		}
+	}
+}

@@ -39,7 +39,8 @@ func Load(p load.Progress) *control.Load {
 		l.TargetRate, l.Rate = f.Target, f.Rate // of the whole run, now that it is over
 		p.Checks = f.Thresholds
 	} else {
-		l.Verdict, l.Reason = standing(p)
+		verdict, reason := p.Standing()
+		l.Verdict, l.Reason = string(verdict), reason
 	}
 	for _, c := range p.Checks {
 		l.Limits = append(l.Limits, limit(c))
@@ -68,25 +69,6 @@ func Load(p load.Progress) *control.Load {
 
 // mostPartitions are told to the screens.
 const mostPartitions = 512
-
-// standing is the verdict if the run stopped now; none before anything was measured.
-func standing(p load.Progress) (verdict, reason string) {
-	if p.Response.Count == 0 && p.Errors == 0 {
-		return "", ""
-	}
-	if p.Errors > 0 {
-		return string(load.VerdictFailed), fmt.Sprintf("%d of %d messages were not acknowledged", p.Errors, p.Sent)
-	}
-	if p.Invalid != "" {
-		return string(load.VerdictInvalid), p.Invalid
-	}
-	for _, c := range p.Checks {
-		if c.Measured && !c.OK {
-			return string(load.VerdictSLO), fmt.Sprintf("%s is %.4g, the profile allows %.4g", c.Name, c.Got, c.Max)
-		}
-	}
-	return string(load.VerdictPass), ""
-}
 
 // limit is a threshold as it stands.
 func limit(c load.Check) control.Limit {
