@@ -202,7 +202,7 @@ func TestErrorsAreCountedByCause(t *testing.T) {
 
 func TestNothingIsSentBeyondTheReservation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, senders := newSession(1, ShardOf{}, testMix(t))
+		s, senders := newSession(1, ShardOf{}, testMix(t), 260)
 		senders[0].limit.Store(5)
 		if !senders[0].reserve(t.Context(), 4) {
 			t.Fatal("a reserved message had to wait")

@@ -98,7 +98,7 @@ func (p *Profile) Drain() time.Duration { return time.Duration(p.Verify.Destinat
 
 // fit makes the window of a run as fast as acknowledgements allow as large as it must be: some batches of each partition. What is on
 // its way beyond waits in the client only, and costs: its bytes have left the processor's caches when they are sent.
-func (p *Profile) fit(mix *content.Mix) {
+func (p *Profile) fit(mean int) {
 	if !p.Rate.Max || p.MaxInFlight > 0 {
 		return
 	}
@@ -106,7 +106,7 @@ func (p *Profile) fit(mix *content.Mix) {
 	for _, m := range p.parts() {
 		partitions += m.Topic.partitions()
 	}
-	p.window = min(max(min(4*partitions*p.batch(), mostWindow)/mix.MeanSize(), 1000), defaultInFlight)
+	p.window = min(max(min(4*partitions*p.batch(), mostWindow)/mean, 1000), defaultInFlight)
 }
 
 // mostWindow bounds the bytes of that window.

@@ -67,7 +67,8 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	o.Profile.fit(mix)
+	mean := mix.MeanSize()
+	o.Profile.fit(mean)
 	if o.Run.IsZero() {
 		o.Run = ulid.Make()
 	}
@@ -80,7 +81,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	defer client.Close()
-	r, err := newRun(o, mix, client)
+	r, err := newRun(o, mix, mean, client)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -187,7 +188,7 @@ type run struct {
 	hooked     []HookResult
 }
 
-func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
+func newRun(o Options, mix *content.Mix, mean int, client *kgo.Client) (*run, error) {
 	p := o.Profile
 	curve, err := p.Curve(time.Now())
 	if err != nil {
@@ -207,7 +208,7 @@ func newRun(o Options, mix *content.Mix, client *kgo.Client) (*run, error) {
 	if txn.on() && o.Shard.Of > 0 {
 		return nil, cli.Usage(errors.New("--shard: a run with producer.transaction has one sender"), "")
 	}
-	s, senders := newSession(shards, o.Shard, mix)
+	s, senders := newSession(shards, o.Shard, mix, mean)
 	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve

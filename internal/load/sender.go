@@ -402,9 +402,9 @@ func (s *sender) reserve(ctx context.Context, seq uint64) bool {
 	return true
 }
 
-// newSession makes the senders; their first messages are not reserved yet.
-func newSession(lanes int, of ShardOf, mix *content.Mix) (*session, []*sender) {
-	s := &session{mean: mix.MeanSize(), shards: uint64(lanes), lanes: uint64(lanes), mix: mix, rec: newRecorder(lanes, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
+// newSession makes the senders; mean is the bytes of a value. Their first messages are not reserved yet.
+func newSession(lanes int, of ShardOf, mix *content.Mix, mean int) (*session, []*sender) {
+	s := &session{mean: mean, shards: uint64(lanes), lanes: uint64(lanes), mix: mix, rec: newRecorder(lanes, mix.Streams()), targets: make([]target, mix.Streams()), needMan: make(chan struct{}, 1)}
 	if of.Of > 0 {
 		s.shards = uint64(of.Of)
 	}
