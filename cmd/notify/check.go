@@ -83,7 +83,7 @@ func previewCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "preview [FILE]",
 		Short: "Show the message about an outcome, without sending it",
-		Long: `preview takes the same flags or file as emit and shows the message as text, as what Slack gets or as what SNS gets.
+		Long: `preview takes the same flags or file as emit and shows the message as text or as what its channel gets.
 
     notify preview --job daily_totals --date 2026-11-20 --state failed --cause "no input" --as slack`,
 		Args: cobra.MaximumNArgs(1),

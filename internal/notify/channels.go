@@ -7,10 +7,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"weir/internal/config"
 	"weir/internal/notify/channel"
 	"weir/internal/notify/console"
+	"weir/internal/notify/mail"
 	"weir/internal/notify/slack"
+	"weir/internal/notify/slackhook"
 	"weir/internal/notify/sns"
+	"weir/internal/notify/webhook"
 )
 
 // slackPace is what Slack allows: about one message per second and channel.
@@ -21,25 +25,44 @@ const slackPace = time.Second
 func (s *Service) openChannels() {
 	s.channels = map[string]channel.Channel{}
 	s.pace = map[string]time.Duration{}
+	secret := func(r Ref) func() (string, error) {
+		return func() (string, error) { return r.reveal(s.opt.Getenv) }
+	}
+	env := s.units.Defaults.Env
 	for name, c := range s.units.Channels {
 		switch {
 		case c.Console != nil:
 			s.channels[name] = console.New(s.console(c.Console))
 		case c.Slack != nil:
-			token := c.Slack.Token
-			s.channels[name] = slack.New(slack.Config{Channel: c.Slack.Channel, URL: c.Slack.URL,
-				Token: func() (string, error) { return token.reveal(s.opt.Getenv) }})
-			s.pace[name] = slackPace
-			if c.Slack.Pace != nil {
-				s.pace[name] = time.Duration(*c.Slack.Pace)
-			}
+			s.channels[name] = slack.New(slack.Config{Channel: c.Slack.Channel, URL: c.Slack.URL, Token: secret(c.Slack.Token)})
+			s.pace[name] = paceOf(c.Slack.Pace)
+		case c.SlackWebhook != nil:
+			s.channels[name] = slackhook.New(slackhook.Config{URL: secret(c.SlackWebhook.URL)})
+			s.pace[name] = paceOf(c.SlackWebhook.Pace)
 		case c.SNS != nil:
-			s.channels[name] = sns.New(sns.Config{Topic: c.SNS.Topic, Format: c.SNS.Format, Endpoint: c.SNS.Endpoint})
+			s.channels[name] = sns.New(sns.Config{Topic: c.SNS.Topic, Format: c.SNS.Format, Endpoint: c.SNS.Endpoint, Env: env})
+		case c.Mail != nil:
+			k := c.Mail
+			s.channels[name] = mail.New(mail.Config{Server: k.Server, Security: k.Security, User: k.User, Password: secret(k.Password), From: k.From, To: k.To})
+		case c.Webhook != nil:
+			k := c.Webhook
+			hook := webhook.Config{URL: k.URL, Secret: secret(k.Secret), ReceiverDedups: k.ReceiverDedups, Env: env}
+			if k.Bearer != "" {
+				hook.Bearer = secret(k.Bearer)
+			}
+			s.channels[name] = webhook.New(hook)
 		}
 	}
 	for name, c := range s.opt.Extra {
 		s.channels[name] = c
 	}
+}
+
+func paceOf(d *config.Duration) time.Duration {
+	if d == nil {
+		return slackPace
+	}
+	return time.Duration(*d)
 }
 
 func (s *Service) console(c *ConsoleCfg) console.Config {

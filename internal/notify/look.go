@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"time"
@@ -96,7 +97,7 @@ func (w *worker) lookFailed(ctx context.Context, tx *sql.Tx, d *delivery, f *cha
 // undecidable does what units.yaml says for a message of which nobody can tell whether it has arrived: bad news rather
 // twice than never, good news rather not twice.
 func (w *worker) undecidable(ctx context.Context, tx *sql.Tx, d *delivery, why string) error {
-	policy := w.s.units.Defaults.OnUnknown
+	policy := cmp.Or(w.s.units.Channels[w.name].OnUnknown, w.s.units.Defaults.OnUnknown)
 	if policy == "" {
 		policy = resend
 		if o := d.Message.Outcome; o.State.Good() || !o.State.Terminal() {

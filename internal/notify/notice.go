@@ -51,6 +51,22 @@ func advice(code string) string {
 		return "give the app the scopes chat:write and channels:history"
 	case "AuthorizationError", "no_credentials", "InvalidClientTokenId", "NotFound":
 		return "check the topic's ARN, its policy and the AWS credentials"
+	case "bad_certificate":
+		return "let the far side show a certificate that this machine trusts for its name"
+	case "no_starttls":
+		return "use a mail server that can STARTTLS, or security: tls"
+	case "no_password", "no_auth", "smtp_530", "smtp_534", "smtp_535":
+		return "check user and password of the mail server"
+	case "smtp_550", "smtp_551", "smtp_553", "bad_address":
+		return "name addresses that the mail server takes"
+	case "no_secret", "no_url", "bad_url":
+		return "put it where units.yaml points to"
+	case "http_401", "http_403":
+		return "check the token that the receiver wants"
+	case "http_404", "http_405", "http_410", "http_301", "http_302", "http_307", "http_308":
+		return "name the receiver's present address in units.yaml"
+	case "no_service", "no_active_hooks", "invalid_token", "action_prohibited", "channel_is_archived":
+		return "make a new incoming webhook, and put its address where units.yaml points to"
 	case "not_writable", "write_failed":
 		return "make the file's directory writable"
 	}

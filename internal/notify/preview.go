@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"weir/internal/notify/channel"
+	"weir/internal/notify/mail"
 	"weir/internal/notify/slack"
 	"weir/internal/notify/sns"
 	"weir/internal/outcome"
 )
 
 // Formats of Preview.
-func Formats() []string { return []string{"text", "slack", "sns"} }
+func Formats() []string { return []string{"text", "slack", "sns", "email", "aws-chat"} }
 
-// Preview shows the message about an outcome without an outbox: as text, as what Slack gets, or as what SNS gets.
+// Preview shows the message about an outcome without an outbox: as text, or as what Slack, a topic, a
+// mailbox or Amazon Q Developer gets.
 func Preview(u Units, o outcome.Outcome, as string) (string, error) {
 	s, err := plan(u)
 	if err != nil {
@@ -35,9 +37,13 @@ func (s *Service) Preview(o outcome.Outcome, as string) (string, error) {
 	case "", "text":
 		return p.Message.Text(), nil
 	case "slack":
-		v = slack.Preview(p)
+		v = slack.Payload(p)
 	case "sns":
-		v = sns.Preview(p)
+		v = sns.Preview(p, s.units.Defaults.Env)
+	case "email":
+		return mail.Preview(p), nil
+	case "aws-chat":
+		v = sns.PreviewChat(p)
 	default:
 		return "", fmt.Errorf("preview as %q: one of %v", as, Formats())
 	}

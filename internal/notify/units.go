@@ -32,6 +32,7 @@ type Units struct {
 type Defaults struct {
 	Timezone  string `yaml:"timezone" jsonschema:"description=Zone of the times in messages; UTC if empty"`
 	Language  string `yaml:"language" jsonschema:"description=en"`
+	Env       string `yaml:"env" jsonschema:"description=Environment of the jobs (prod-emr): an attribute for programs that read a topic and part of an event's source"`
 	OnUnknown string `yaml:"on_unknown" jsonschema:"description=When it cannot be found out whether a message has arrived: resend or hold. Empty: resend bad news; hold good news"`
 	Retry     Retry  `yaml:"retry" jsonschema:"description=How long a refused message is tried again"`
 }

@@ -103,8 +103,12 @@ func cut(s string, n int) string {
 	return string(r) + "…"
 }
 
-// Preview gives what Slack would get.
-func Preview(p channel.Post) any {
+// Payload is the message as Slack takes it: text and blocks.
+func Payload(p channel.Post) any {
 	text, blocks := render(p)
-	return map[string]any{"text": text, "blocks": blocks}
+	out := map[string]any{"text": text}
+	if blocks != nil {
+		out["blocks"] = blocks
+	}
+	return out
 }

@@ -9,9 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -35,9 +33,7 @@ func New(c Config) channel.Channel {
 	if c.URL == "" {
 		c.URL = slackgo.APIURL
 	}
-	// One connection that is not kept for long: a kept one that Slack closes is one more unknown result.
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: 20 * time.Second, MaxConnsPerHost: 2, TLSHandshakeTimeout: 10 * time.Second}
-	return &slack{Config: c, http: &http.Client{Transport: t}}
+	return &slack{Config: c, http: channel.Client()}
 }
 
 type slack struct {
@@ -171,23 +167,5 @@ func classify(err error) error {
 		}
 		return f
 	}
-	return transport(err)
-}
-
-// transport errors: what surely never left us may be tried again; anything later has an unknown result.
-func transport(err error) error {
-	f := &channel.Failure{Class: channel.Unknown, Code: "connection", Err: err}
-	var u *url.Error
-	if errors.As(err, &u) {
-		f.Err = u.Err // without the URL
-	}
-	var op *net.OpError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns), errors.As(err, &op) && op.Op == "dial":
-		f.Class, f.Code = channel.Again, "unreachable"
-	case errors.Is(err, context.DeadlineExceeded):
-		f.Code = "timeout"
-	}
-	return f
+	return channel.Lost(err)
 }

@@ -5,149 +5,113 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"golang.org/x/text/unicode/norm"
 
 	"weir/internal/notify/channel"
+	"weir/internal/notify/cloudevent"
 )
 
-// SNS's limits: bytes of body and attributes, characters of a subject, bytes of a free text in the body (ours, so that a
-// stack trace cannot make the whole too big).
+// SNS's limits: bytes of body and attributes together, characters of a subject. maxValue is ours, for attributes: a name
+// that is longer filters nothing.
 const (
 	maxBytes   = 256 << 10
 	maxSubject = 100
-	maxFree    = 8 << 10
+	maxValue   = 512
 )
 
 func (t *topic) input(p channel.Post) (*sns.PublishInput, error) {
-	in := &sns.PublishInput{TopicArn: &t.Topic, MessageAttributes: attributes(p)}
-	if t.Format == Text {
-		in.Message = aws.String(strings.ToValidUTF8(trim(p.Message.Text(), maxBytes/2), ""))
-		in.Subject = aws.String(subject(p.Message))
-	} else {
-		body, err := json.Marshal(event(p))
-		if err != nil {
-			return nil, err
-		}
-		in.Message = aws.String(string(body))
-	}
-	if t.fifo {
-		in.MessageGroupId, in.MessageDeduplicationId = aws.String(group(p.Group)), &p.ID
-	}
-	size := len(*in.Message)
+	in := &sns.PublishInput{TopicArn: &t.Topic, MessageAttributes: attributes(p, t.Env)}
+	room := maxBytes
 	for k, a := range in.MessageAttributes {
-		size += len(k) + len(*a.DataType) + len(*a.StringValue)
+		room -= len(k) + len(*a.DataType) + len(*a.StringValue)
 	}
-	if size > maxBytes {
-		return nil, fmt.Errorf("%d bytes with its attributes, SNS takes %d", size, maxBytes)
+	body, err := t.body(p, room)
+	if err != nil {
+		return nil, err
+	}
+	if t.Format == Text {
+		in.Subject = aws.String(subject(p.Message))
+		room -= len(*in.Subject)
+	}
+	if len(body) > room {
+		return nil, fmt.Errorf("%d bytes, SNS takes %d with its attributes", len(body), maxBytes)
+	}
+	in.Message = aws.String(string(body))
+	if t.fifo {
+		in.MessageGroupId, in.MessageDeduplicationId = aws.String(group(p.Group)), aws.String(dedup(p))
 	}
 	return in, nil
 }
 
+func (t *topic) body(p channel.Post, room int) ([]byte, error) {
+	switch t.Format {
+	case Text:
+		return []byte(cloudevent.Trim(visible(p.Message.Text()), maxBytes/4)), nil
+	case AWSChat:
+		return json.Marshal(chatOf(p))
+	}
+	return cloudevent.Marshal(p, t.Env, room)
+}
+
 // attributes are for filter policies: all lower case, at most nine, as raw delivery to SQS drops messages with more than ten.
 // MessageStructure=json is never used: SNS would not send them.
-func attributes(p channel.Post) map[string]types.MessageAttributeValue {
+func attributes(p channel.Post, env string) map[string]types.MessageAttributeValue {
 	m := p.Message
 	out := map[string]types.MessageAttributeValue{}
 	set := func(name, value string) {
-		if value != "" { // SNS refuses an empty one
+		if value = cloudevent.Trim(visible(value), maxValue); value != "" { // SNS refuses an empty one
 			out[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 		}
 	}
 	set("event_id", m.EventID)
-	set("type", eventType(m))
+	set("type", cloudevent.Type(m))
 	set("unit", m.Outcome.Unit)
 	set("job", m.Outcome.Job)
 	set("state", string(m.Outcome.State))
 	set("severity", m.Severity)
+	set("env", env)
 	set("business_date", m.Outcome.BusinessDate())
 	set("usable", strconv.FormatBool(m.Outcome.State.Good()))
 	return out
 }
 
-func eventType(m channel.Message) string { return "io.weir.job." + string(m.Outcome.State) + ".v1" }
-
-type cloudEvent struct {
-	SpecVersion string `json:"specversion"`
-	ID          string `json:"id"`
-	Source      string `json:"source"`
-	Type        string `json:"type"`
-	Subject     string `json:"subject"`
-	Time        string `json:"time,omitempty"`
-	ContentType string `json:"datacontenttype"`
-	Data        data   `json:"data"`
-}
-
-type data struct {
-	Unit        string    `json:"unit"`
-	Job         string    `json:"job"`
-	Title       string    `json:"title,omitempty"`
-	Date        string    `json:"business_date,omitempty"`
-	Run         string    `json:"run_id"`
-	Revision    int       `json:"revision"`
-	Attempt     int       `json:"attempt,omitempty"`
-	MaxAttempts int       `json:"max_attempts,omitempty"`
-	State       string    `json:"state"`
-	Previous    string    `json:"previous_state,omitempty"`
-	Severity    string    `json:"severity"`
-	Usable      bool      `json:"usable"`
-	LastGood    string    `json:"last_good_business_date,omitempty"`
-	Started     time.Time `json:"started,omitzero"`
-	Ended       time.Time `json:"ended,omitzero"`
-	Rows        rows      `json:"rows"`
-	Cause       *cause    `json:"cause,omitempty"`
-	Todo        string    `json:"todo"`
-	Ask         string    `json:"ask,omitempty"`
-	Incident    string    `json:"incident_id,omitempty"`
-	Text        string    `json:"text"`
-}
-
-type rows struct {
-	In       int64 `json:"in"`
-	Loaded   int64 `json:"loaded"`
-	Rejected int64 `json:"rejected"`
-	Filtered int64 `json:"filtered,omitempty"`
-}
-
-type cause struct {
-	Code      string `json:"code,omitempty"`
-	Text      string `json:"text,omitempty"`
-	Retryable bool   `json:"retryable"`
-}
-
-func event(p channel.Post) cloudEvent {
-	m, o := p.Message, p.Message.Outcome
-	e := cloudEvent{
-		SpecVersion: "1.0", ID: m.EventID, Source: "/weir", Type: eventType(m), Subject: m.Key, ContentType: "application/json",
-		Data: data{
-			Unit: o.Unit, Job: o.Job, Title: o.Title, Date: o.BusinessDate(), Run: o.RunID, Revision: m.Revision,
-			Attempt: o.Attempt, MaxAttempts: o.MaxAttempts, State: string(o.State), Previous: string(m.Previous),
-			Severity: m.Severity, Usable: o.State.Good(), LastGood: m.LastGood, Started: o.Started, Ended: o.Ended,
-			Rows: rows{o.RowsIn, o.RowsOut, o.Rejected, o.Filtered}, Todo: trim(m.Todo, maxFree), Ask: m.Ask,
-			Incident: m.Incident, Text: trim(m.Short(), maxFree),
-		},
-	}
-	if at := o.When(); !at.IsZero() {
-		e.Time = at.UTC().Format(time.RFC3339Nano)
-	}
-	if o.Cause.Text != "" || o.Cause.Code != "" {
-		e.Data.Cause = &cause{o.Cause.Code, trim(o.Cause.Text, maxFree), o.Cause.Retryable}
-	}
-	return e
-}
-
-// subject is ASCII, without line breaks, and starts with a letter: SNS refuses others.
-func subject(m channel.Message) string {
-	s := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
+// visible drops what SNS refuses, in text and in attributes: control characters, and bytes that are no character.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF {
 			return -1
 		}
 		return r
-	}, m.Word+" "+m.Subject)
-	return trim(strings.TrimSpace(s), maxSubject)
+	}, strings.ToValidUTF8(s, ""))
+}
+
+var german = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ß", "ss")
+
+// subject is ASCII in one line, and starts with a letter, a digit or a sign: SNS refuses others. Accents are left out.
+func subject(m channel.Message) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r < ' ' || r > '~':
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(german.Replace(m.Word+" "+m.Subject)))
+	if s = strings.Join(strings.Fields(s), " "); s == "" {
+		s = string(m.Outcome.State) + " " + group(m.Outcome.Job) // written in other letters than ours
+	}
+	return cloudevent.Trim(s, maxSubject)
+}
+
+// dedup is by event, never by job: "recovered" soon after "failed" is another message.
+func dedup(p channel.Post) string {
+	return cloudevent.Trim(group(p.ID), 100) + "." + strconv.Itoa(p.Message.Revision)
 }
 
 // group keeps a unit's job in order; SNS takes letters, digits and ASCII punctuation, 128 at most.
@@ -158,21 +122,15 @@ func group(s string) string {
 		}
 		return r
 	}, s)
-	return trim(s, 128)
-}
-
-func trim(s string, n int) string {
-	if len(s) > n {
-		s = strings.ToValidUTF8(s[:n-3], "") + "..."
-	}
-	return s
+	return cloudevent.Trim(s, 128)
 }
 
 // Preview gives what programs that read the topic would get.
-func Preview(p channel.Post) any {
+func Preview(p channel.Post, env string) any {
 	attr := map[string]string{}
-	for k, v := range attributes(p) {
+	for k, v := range attributes(p, env) {
 		attr[k] = *v.StringValue
 	}
-	return map[string]any{"attributes": attr, "message": event(p)}
+	const limit = 8 << 10
+	return map[string]any{"attributes": attr, "message": cloudevent.Of(p, env, limit)}
 }

@@ -2,7 +2,11 @@
 //
 // A standard topic delivers at least once: after an unknown result the post is sent again with the same event_id attribute,
 // by which its readers drop the second. A FIFO topic drops it itself, for five minutes, by the deduplication id, which is
-// the post's id and never the job's: "recovered" soon after "failed" is another message.
+// the event's and never the job's: "recovered" soon after "failed" is another message.
+//
+// PublishBatch is not used. It saves calls, of which a topic of outcomes makes a few per minute, and costs what the outbox
+// is for: ten posts would share one unknown result, and a refused one would wait for its neighbours. Single calls, one after
+// the other, carry some 50 messages a second.
 package sns
 
 import (
@@ -28,12 +32,17 @@ import (
 const (
 	CloudEvents = "cloudevents" // for programs: CloudEvents 1.0 in JSON
 	Text        = "text"        // for people: e-mail, SMS
+	AWSChat     = "aws-chat"    // for Amazon Q Developer in chat applications, which posts it to Slack or Teams
 )
+
+// Formats are all of them.
+func Formats() []string { return []string{CloudEvents, Text, AWSChat} }
 
 // Config says which topic, and how.
 type Config struct {
 	Topic    string // its ARN
-	Format   string // CloudEvents (default) or Text
+	Format   string // one of Formats; empty: CloudEvents
+	Env      string // environment, an attribute; empty: none
 	Endpoint string // for tests and private endpoints; empty: AWS's own
 }
 
