@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"weir/internal/config"
 	"weir/internal/notify/channel"
 	"weir/internal/notify/console"
@@ -25,6 +27,7 @@ const slackPace = time.Second
 func (s *Service) openChannels() {
 	s.channels = map[string]channel.Channel{}
 	s.pace = map[string]time.Duration{}
+	s.apps, s.edits = map[string]*rate.Limiter{}, map[string]*rate.Limiter{}
 	secret := func(r Ref) func() (string, error) {
 		return func() (string, error) { return r.reveal(s.opt.Getenv) }
 	}
@@ -36,6 +39,7 @@ func (s *Service) openChannels() {
 		case c.Slack != nil:
 			s.channels[name] = slack.New(slack.Config{Channel: c.Slack.Channel, URL: c.Slack.URL, Token: secret(c.Slack.Token)})
 			s.pace[name] = paceOf(c.Slack.Pace)
+			s.limitEdits(name, c.Slack)
 		case c.SlackWebhook != nil:
 			s.channels[name] = slackhook.New(slackhook.Config{URL: secret(c.SlackWebhook.URL)})
 			s.pace[name] = paceOf(c.SlackWebhook.Pace)

@@ -87,7 +87,7 @@ func (w *worker) lookFailed(ctx context.Context, tx *sql.Tx, d *delivery, f *cha
 	wait := w.s.backoff(d.Looks)
 	if f.After > 0 {
 		wait = max(f.After, wait) + jitter(time.Second)
-		if err := w.leaveAlone(ctx, tx, now.Add(wait)); err != nil {
+		if err := w.leaveAlone(ctx, tx, "look", now.Add(wait)); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func (w *worker) arrived(ctx context.Context, tx *sql.Tx, d *delivery, r channel
 	if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'sent', sent_at = ?, ref = ?, reason = '' WHERE id = ?", now, r.Ref, d.ID); err != nil {
 		return err
 	}
-	if _, edits := w.channel.(channel.Editor); edits && d.Part == "root" && r.Ref != "" {
+	if _, edits := w.channel.(channel.Editor); edits && d.Op != "reply" && r.Ref != "" { // a reply whose message was gone has become one
 		if _, err := tx.ExecContext(ctx, "INSERT INTO message (key, channel, ref, at) VALUES (?, ?, ?, ?) ON CONFLICT (key, channel) DO UPDATE SET ref = excluded.ref, at = excluded.at",
 			d.Key, w.name, r.Ref, now); err != nil {
 			return err
@@ -75,9 +75,9 @@ func (w *worker) failed(ctx context.Context, tx *sql.Tx, d *delivery, f *channel
 	case channel.Again:
 		wait := w.s.backoff(d.Tries)
 		if f.After > 0 {
-			// The far side has said when: nobody calls this channel before, and then not all at once.
+			// The far side has said when: nobody calls this method of the channel before, and then not all at once.
 			wait = max(f.After, wait) + jitter(time.Second)
-			if err := w.leaveAlone(ctx, tx, now.Add(wait)); err != nil {
+			if err := w.leaveAlone(ctx, tx, methodName(d.Op), now.Add(wait)); err != nil {
 				return err
 			}
 		}
@@ -94,7 +94,7 @@ func (w *worker) failed(ctx context.Context, tx *sql.Tx, d *delivery, f *channel
 		}
 		return w.dead(ctx, tx, d, "refused: "+f.Code)
 	case channel.Gone:
-		if _, err := tx.ExecContext(ctx, "DELETE FROM message WHERE key = ? AND channel = ?", d.Key, w.name); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE message SET ref = '' WHERE key = ? AND channel = ?", d.Key, w.name); err != nil {
 			return err
 		}
 		return w.later(ctx, tx, d, stReady, 0, f)
@@ -124,13 +124,6 @@ func (w *worker) later(ctx context.Context, tx *sql.Tx, d *delivery, state strin
 
 func (w *worker) set(ctx context.Context, tx *sql.Tx, d *delivery, state string, next time.Time, reason string) error {
 	_, err := tx.ExecContext(ctx, "UPDATE delivery SET state = ?, next_at = ?, reason = ? WHERE id = ?", state, next.UnixMicro(), reason, d.ID)
-	return err
-}
-
-// leaveAlone keeps the channel free of calls until then.
-func (w *worker) leaveAlone(ctx context.Context, tx *sql.Tx, until time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO channel (name, state, since, next_at) VALUES (?, 'ok', ?, ?)
-		ON CONFLICT (name) DO UPDATE SET next_at = max(next_at, excluded.next_at)`, w.name, time.Now().UnixMicro(), until.UnixMicro())
 	return err
 }
 

@@ -31,6 +31,7 @@ type delivery struct {
 	Tries, Looks   int
 	First          time.Time // try
 	Ref            string    // of the message in this channel; empty: none yet
+	Continues      bool      // the message that stood there is gone: this begins a new one
 	Message        channel.Message
 	leaseEnd       time.Time
 	channelBlocked bool
@@ -95,7 +96,9 @@ const recordTime = 10 * time.Second
 const idle = 2 * time.Second
 
 func (w *worker) call(ctx context.Context, d *delivery) (channel.Receipt, error) {
-	p := channel.Post{ID: d.postID(), Group: d.Message.Outcome.Unit + "/" + d.Message.Outcome.Job, Message: d.Message, Mention: d.Mention, Loud: d.Loud, Plain: d.Plain}
+	p := channel.Post{ID: d.postID(), Group: d.Message.Outcome.Unit + "/" + d.Message.Outcome.Job, Message: d.Message, Mention: d.Mention, Loud: d.Loud, Plain: d.Plain,
+		Continues: d.Continues && d.Op == "post"}
+	w.count(d.Op)
 	switch d.Op {
 	case "edit":
 		p.Mention = "" // an edit pings nobody; the reply does
@@ -107,10 +110,11 @@ func (w *worker) call(ctx context.Context, d *delivery) (channel.Receipt, error)
 }
 
 // next finds what is due first. Within a key the order is strict: nothing passes an older delivery that is still open.
-const nextQuery = `SELECT d.id, d.event_id, d.key, d.part, d.state, d.op, d.mention, d.loud, d.plain, d.tries, d.looks, d.first_try, d.next_at, coalesce(m.ref, ''), e.view
+const nextQuery = `SELECT d.id, d.event_id, d.key, d.part, d.state, d.op, d.mention, d.loud, d.plain, d.tries, d.looks, d.first_try, d.next_at, coalesce(m.ref, ''), m.ref = '' AS gone, e.view
 	FROM delivery d JOIN event e ON e.id = d.event_id LEFT JOIN message m ON m.key = d.key AND m.channel = d.channel
 	WHERE d.channel = ? AND d.` + isOpen + ` AND d.state <> 'sending' AND d.next_at <= ?
 	AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.key = d.key AND o.channel = d.channel AND o.id < d.id AND o.` + isOpen + `)
+	AND ` + methodOf + ` NOT IN (SELECT method FROM pause WHERE channel = ? AND until > ? UNION ALL SELECT ?)
 	ORDER BY d.id LIMIT 1`
 
 // take picks the next delivery and marks it as being sent; nil if nothing is due.
@@ -167,15 +171,17 @@ func (w *worker) find(ctx context.Context, tx *sql.Tx) (*delivery, error) {
 	var d delivery
 	var first, next int64
 	var view string
-	err := tx.QueryRowContext(ctx, nextQuery, w.name, time.Now().UnixMicro()).Scan(&d.ID, &d.Event, &d.Key, &d.Part, &d.State, &d.Op,
-		&d.Mention, &d.Loud, &d.Plain, &d.Tries, &d.Looks, &first, &next, &d.Ref, &view)
+	var gone sql.NullBool
+	now := time.Now().UnixMicro()
+	err := tx.QueryRowContext(ctx, nextQuery, w.name, now, w.name, now, w.weary()).Scan(&d.ID, &d.Event, &d.Key, &d.Part, &d.State, &d.Op,
+		&d.Mention, &d.Loud, &d.Plain, &d.Tries, &d.Looks, &first, &next, &d.Ref, &gone, &view)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	d.First = db.Time(first)
+	d.First, d.Continues = db.Time(first), gone.Bool
 	if err := json.Unmarshal([]byte(view), &d.Message); err != nil {
 		return nil, fmt.Errorf("delivery %d: %w", d.ID, err)
 	}

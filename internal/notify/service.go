@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/time/rate"
 
 	"weir/internal/db"
 	"weir/internal/notify/channel"
@@ -83,7 +84,9 @@ type Service struct {
 	zone     *time.Location
 	channels map[string]channel.Channel
 	pace     map[string]time.Duration
-	owner    string // of the lease; new for each service
+	apps     map[string]*rate.Limiter // of edits, by token
+	edits    map[string]*rate.Limiter // the same, by channel
+	owner    string                   // of the lease; new for each service
 
 	running atomic.Bool
 	mu      sync.Mutex

@@ -8,7 +8,8 @@ package notify
 //	message   where the message of a key stands in a channel, for edits and replies
 //	attempt   each call that was made for a delivery
 //	decision  how an event was routed
-//	channel   blocked or not, and until when it must be left alone
+//	channel   blocked or not, and when it is tried next
+//	pause     until when a method of a channel must be left alone
 //	lease     which process sends
 //
 // States of a delivery:
@@ -121,7 +122,7 @@ CREATE TABLE lease (
 	pid   INTEGER NOT NULL,
 	until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-`}
+`, migrationPause}
 
 // States of a delivery.
 const (

@@ -52,6 +52,8 @@ type Post struct {
 	Mention string // who is pinged, as written in units.yaml
 	Loud    bool   // a reply that the whole channel shall see
 	Plain   bool   // the far side refused the full form: text only
+
+	Continues bool // the message that this would have changed is gone: say that there was one
 }
 
 // A Class says what an error means for the post.

@@ -3,18 +3,21 @@ package slack
 import (
 	"regexp"
 	"strings"
-	"unicode/utf8"
+	"unicode"
+	"unicode/utf16"
 
 	slackgo "github.com/slack-go/slack"
 
 	"weir/internal/notify/channel"
 )
 
-// Slack's limits in characters.
+// Slack's limits, in units of UTF-16: a character beyond the first 65,536, like most emoji, counts twice somewhere on the way.
+// Of a text it takes 40,000 and asks for 4,000.
 const (
 	maxHeader  = 150
 	maxSection = 3000
 	maxText    = 4000
+	maxLine    = 700 // ours: no line pushes the next one out of its section, least of all a mention
 )
 
 // content gives the message's blocks and its top-level text. Both always: an update with text alone removes the blocks, and
@@ -31,13 +34,13 @@ func content(p channel.Post) []slackgo.MsgOption {
 func render(p channel.Post) (string, []slackgo.Block) {
 	m := p.Message
 	if p.Plain {
-		return cut(escape(m.Text()), maxText), nil
+		return cut(escape(m.Text()), maxText-utf16Len(more(p))-1) + more(p), nil
 	}
-	text := cut(escape(m.Short()), maxText-100)
+	text := cut(escape(m.Short()), maxText-300)
 	if p.Mention != "" {
 		text += " " + mention(p.Mention)
 	}
-	blocks := []slackgo.Block{slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, cut(m.First(), maxHeader), false, false))}
+	blocks := []slackgo.Block{slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, cut(clean(m.First()), maxHeader), false, false))}
 	section := func(lines ...string) {
 		if s := strings.Join(lines, "\n"); s != "" {
 			blocks = append(blocks, slackgo.NewSectionBlock(mrkdwn(cut(s, maxSection)), nil, nil))
@@ -45,25 +48,41 @@ func render(p channel.Post) (string, []slackgo.Block) {
 	}
 	var body []string
 	for _, l := range m.Lines {
-		body = append(body, escape(l))
+		body = append(body, cut(escape(l), maxLine))
 	}
 	if m.Why != "" {
-		body = append(body, "*Why:* "+escape(m.Why))
+		body = append(body, "*Why:* "+cut(escape(m.Why), maxLine))
 	}
 	if m.Rows != "" {
-		body = append(body, escape(m.Rows))
+		body = append(body, cut(escape(m.Rows), maxLine))
 	}
 	section(body...)
-	do := []string{"*What to do:* " + escape(m.Todo)}
+	do := []string{"*What to do:* " + cut(escape(m.Todo), 2*maxLine)}
 	if m.Ask != "" {
-		do = append(do, "Ask: "+mention(m.Ask))
+		do = append(do, "Ask: "+cut(mention(m.Ask), maxLine))
 	}
 	if p.Mention != "" {
 		do = append(do, mention(p.Mention))
 	}
 	section(do...)
-	blocks = append(blocks, slackgo.NewContextBlock("", mrkdwn(cut(escape(m.Footer), maxSection))))
+	var small []slackgo.MixedElement
+	for _, s := range []string{m.Footer, strings.TrimSpace(more(p))} {
+		if s = cut(escape(s), maxSection); s != "" {
+			small = append(small, mrkdwn(s))
+		}
+	}
+	if len(small) > 0 {
+		blocks = append(blocks, slackgo.NewContextBlock("", small...))
+	}
 	return text, blocks
+}
+
+// more is what a message adds that begins anew, after somebody has deleted the first one or it can no longer be changed.
+func more(p channel.Post) string {
+	if !p.Continues {
+		return ""
+	}
+	return "\n↪ This continues an earlier message that can no longer be changed."
 }
 
 // mrkdwn is verbatim: Slack must not turn a bare address or #word of an error text into a link.
@@ -74,7 +93,30 @@ func mrkdwn(s string) *slackgo.TextBlockObject {
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // escape keeps text from being read as markup: Slack acts on <!channel> and <http://…|text> only with real angle brackets.
-func escape(s string) string { return escaper.Replace(s) }
+func escape(s string) string { return escaper.Replace(clean(s)) }
+
+// clean drops what is not seen and changes what is: control characters, and those that turn the direction of writing, by
+// which an error's text could make its readers see another one. Right-to-left letters themselves stay.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r):
+			return ' '
+		case r == '\u061c', r >= '\u200e' && r <= '\u200f', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\ufeff', r == '\u200b', r == '\u2060':
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+}
+
+func utf16Len(s string) (n int) {
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
 
 var id = regexp.MustCompile(`^[SUW][A-Z0-9]{6,}$`)
 
@@ -91,16 +133,22 @@ func mention(who string) string {
 	return escape(who)
 }
 
-// cut shortens to n characters, without tearing a rune or an escape.
+// cut shortens to n units, without tearing a character or an escape.
 func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
+	if utf16Len(s) <= n {
 		return s
 	}
-	r := []rune(s)[:n-1]
-	if i := strings.LastIndexByte(string(r), '&'); i >= 0 && !strings.Contains(string(r)[i:], ";") {
-		return string(r)[:i] + "…"
+	units := 1 // the mark
+	for i, r := range s {
+		if units += utf16.RuneLen(r); units > n {
+			s = s[:i]
+			break
+		}
 	}
-	return string(r) + "…"
+	if i := strings.LastIndexByte(s, '&'); i >= 0 && !strings.Contains(s[i:], ";") {
+		s = s[:i]
+	}
+	return s + "…"
 }
 
 // Payload is the message as Slack takes it: text and blocks.

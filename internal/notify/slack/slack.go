@@ -59,7 +59,7 @@ func (s *slack) Edit(ctx context.Context, ref string, p channel.Post) (channel.R
 }
 
 func (s *slack) Reply(ctx context.Context, ref string, p channel.Post) (channel.Receipt, error) {
-	text := escape(p.Message.Reply)
+	text := cut(escape(p.Message.Reply), maxText-300)
 	if p.Mention != "" {
 		text += " " + mention(p.Mention)
 	}

@@ -104,35 +104,6 @@ func TestMentions(t *testing.T) {
 	}
 }
 
-func TestBlocksStayWithinSlacksLimits(t *testing.T) {
-	server, ch := open(t)
-	p := channeltest.Post("a")
-	p.Message.Subject, p.Message.Why = strings.Repeat("ä&", 400), strings.Repeat("<é", 4000)
-	if _, err := ch.Send(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	m := server.Messages()[0]
-	var blocks []struct {
-		Type string
-		Text struct{ Text string }
-	}
-	if err := json.Unmarshal(m.Blocks, &blocks); err != nil {
-		t.Fatal(err)
-	}
-	limits := map[string]int{"header": 150, "section": 3000}
-	for _, b := range blocks {
-		if n := len([]rune(b.Text.Text)); limits[b.Type] > 0 && (n > limits[b.Type] || n == 0) {
-			t.Errorf("%s has %d characters", b.Type, n)
-		}
-		if i := strings.LastIndexByte(b.Text.Text, '&'); b.Type == "section" && i >= 0 && !strings.Contains(b.Text.Text[i:], ";") {
-			t.Errorf("an escape was torn: …%q", b.Text.Text[i:])
-		}
-	}
-	if n := len([]rune(m.Text)); n > 4000 {
-		t.Errorf("text has %d characters", n)
-	}
-}
-
 func TestGoldenBlocks(t *testing.T) {
 	server, ch := open(t)
 	p := channeltest.Post("a")
