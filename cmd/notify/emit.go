@@ -28,7 +28,7 @@ type outcomeFlags struct {
 
 func (f *outcomeFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.o.Job, "job", "", "name of the job")
-	fs.StringVar(&f.state, "state", "", "running, ready, warning, failed, cancelled or recovered")
+	fs.StringVar(&f.state, "state", "", "running, ready, warning, failed, cancelled, recovered, late, missing or replaced")
 	fs.StringVar(&f.o.Unit, "unit", "", "business unit that is told; empty: the one of units.yaml that lists the job")
 	fs.StringVar(&f.date, "date", "", "business date, 2026-11-20: messages about one job and date are one message")
 	fs.StringVar(&f.o.RunID, "run", "", "id of the run; the same run and state twice is told once (default a new id)")

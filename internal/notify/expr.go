@@ -41,11 +41,11 @@ func severityOf(o outcome.Outcome) string {
 		return o.Severity
 	}
 	switch o.State {
-	case outcome.Failed:
+	case outcome.Failed, outcome.Late, outcome.Missing:
 		return "high"
 	case outcome.Warning, outcome.Cancelled:
 		return "medium"
-	case outcome.Recovered:
+	case outcome.Recovered, outcome.Replaced:
 		return "low"
 	}
 	return "info"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/internal/notify/channel"
+	"weir/internal/outcome"
 )
 
 // looks is how often a message must be absent, LookWait apart, before it is believed not to have arrived: the far side may
@@ -100,7 +101,7 @@ func (w *worker) undecidable(ctx context.Context, tx *sql.Tx, d *delivery, why s
 	policy := cmp.Or(w.s.units.Channels[w.name].OnUnknown, w.s.units.Defaults.OnUnknown)
 	if policy == "" {
 		policy = resend
-		if o := d.Message.Outcome; o.State.Good() || !o.State.Terminal() {
+		if o := d.Message.Outcome; o.State.Good() || o.State == outcome.Running {
 			policy = hold
 		}
 	}

@@ -257,9 +257,6 @@ func (p *parser) value(c compare) (expr, error) {
 	return c, nil
 }
 
-// laterStates may stand in routes already: they come with expectations, and routes should not have to change then.
-var laterStates = []string{"late", "missing"}
-
 // valuesOf are all values of a field, nil if there are endlessly many.
 func valuesOf(field string) []string {
 	switch field {
@@ -270,7 +267,7 @@ func valuesOf(field string) []string {
 		for _, st := range outcome.States() {
 			s = append(s, string(st))
 		}
-		return append(s, laterStates...)
+		return s
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (s *Service) follow(ctx context.Context, tx *sql.Tx, key string, o outcome.
 	if isNotice(o) {
 		return targets, decisions, nil
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(e.state IN ('failed', 'cancelled')) FROM delivery d JOIN event e ON e.id = d.event_id
+	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(e.state IN ('failed', 'late', 'missing', 'cancelled')) FROM delivery d JOIN event e ON e.id = d.event_id
 		WHERE d.key = ? AND d.part = 'root' AND d.state NOT IN ('superseded', 'suppressed', 'dead') GROUP BY d.channel ORDER BY d.channel`, key)
 	if err != nil {
 		return nil, nil, err
@@ -221,7 +221,10 @@ func changeOf(o outcome.Outcome) change {
 		return change{mustTell: true, reply: true, loud: !heal, ping: !heal}
 	case outcome.Recovered:
 		return change{mustTell: true, reply: true, loud: true}
-	case outcome.Warning:
+	case outcome.Late, outcome.Missing:
+		first := o.Revision <= 1 // a repeat only goes on in the thread
+		return change{mustTell: true, reply: true, loud: first, ping: first}
+	case outcome.Warning, outcome.Replaced:
 		return change{reply: true}
 	case outcome.Cancelled:
 		return change{mustTell: true, reply: true}

@@ -110,7 +110,7 @@ func (st *story) stale(o outcome.Outcome) string {
 func (st *story) advance(o outcome.Outcome) {
 	st.Told++
 	switch {
-	case o.State == outcome.Failed && !st.broken():
+	case (o.State == outcome.Failed || o.State.Overdue()) && !st.broken():
 		st.Broken = o.When()
 		st.Incidents++
 	case o.State.Good():

@@ -23,6 +23,9 @@ var wordsOf = map[outcome.State]words{
 	outcome.Failed:    {"✖", "FAILED", "not usable"},
 	outcome.Cancelled: {"⊘", "CANCELLED", "not usable"},
 	outcome.Recovered: {"✅", "RECOVERED", "usable again"},
+	outcome.Late:      {"◷", "LATE", "not ready yet"},
+	outcome.Missing:   {"◷", "MISSING", "has not started"},
+	outcome.Replaced:  {"✅", "REPLACED", "usable, the figures are new"},
 }
 
 // A telling is an outcome with what notify knows about it from before.
@@ -118,6 +121,10 @@ func (t telling) lines() []string {
 		return []string{"Ready since " + at + ", " + duration(o.When().Sub(t.Since)) + " after it had failed."}
 	case outcome.Cancelled:
 		return []string{"Stopped " + at + took + "."}
+	case outcome.Late, outcome.Missing:
+		return []string{"Noticed " + at + "."}
+	case outcome.Replaced:
+		return []string{"Published anew " + at + took + "; what was there before is no longer valid."}
 	}
 	lines := []string{"Failed " + at + took + tries(o) + "."}
 	still := ""
@@ -173,6 +180,10 @@ func (t telling) todo() string {
 			return fmt.Sprintf("look at the %s rejected rows before you rely on totals.", number(o.Rejected))
 		}
 		return "use " + t.product() + " with care, see above."
+	case outcome.Late, outcome.Missing:
+		return "use the figures of the day before; another message follows when these are ready."
+	case outcome.Replaced:
+		return "take " + t.product() + " again where you have used it already."
 	case outcome.Cancelled:
 		return "do not use these figures; someone stopped the job on purpose."
 	}

@@ -38,6 +38,9 @@ func TestMessages(t *testing.T) {
 		t.Since = t.Outcome.Ended.Add(5 * time.Minute)
 	}))
 	b.WriteString(tell(settlements(outcome.Cancelled, nil), nil))
+	b.WriteString(tell(settlements(outcome.Late, nil), nil))
+	b.WriteString(tell(settlements(outcome.Missing, nil), nil))
+	b.WriteString(tell(settlements(outcome.Replaced, nil), nil))
 	b.WriteString(tell(settlements(outcome.Ready, func(o *outcome.Outcome) { // an ingest run without a date
 		o.Kind, o.Title, o.Interval, o.MaxAttempts, o.Rejected, o.RowsOut = "ingest", "Card transactions", outcome.Interval{}, 0, 0, o.RowsIn
 	}), nil))
@@ -108,5 +111,25 @@ func TestWhatIsOlderThanWhatWasTold(t *testing.T) {
 	running.advance(outcome.Outcome{RunID: "r", State: outcome.Running, Revision: 1795416720, At: now}) // as other producers' events come
 	if why := running.stale(outcome.Outcome{RunID: "r", State: outcome.Ready, At: now.Add(-time.Millisecond)}); why != "" {
 		t.Errorf("the end of a run is not told: %s", why)
+	}
+}
+
+func TestWhatANewStateAsksFor(t *testing.T) {
+	for state, want := range map[outcome.State]change{ // must tell, reply in the thread, in the channel as well, mention
+		outcome.Running: {}, outcome.Ready: {},
+		outcome.Warning:   {reply: true},
+		outcome.Replaced:  {reply: true},
+		outcome.Failed:    {true, true, true, true},
+		outcome.Late:      {true, true, true, true},
+		outcome.Missing:   {true, true, true, true},
+		outcome.Recovered: {true, true, true, false},
+		outcome.Cancelled: {mustTell: true, reply: true},
+	} {
+		if got := changeOf(outcome.Outcome{State: state, Revision: 1}); got != want {
+			t.Errorf("%s asks for %+v, want %+v", state, got, want)
+		}
+	}
+	if got := changeOf(outcome.Outcome{State: outcome.Late, Revision: 2}); got != (change{mustTell: true, reply: true}) {
+		t.Errorf("a repeat asks for %+v", got)
 	}
 }

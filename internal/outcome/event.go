@@ -22,6 +22,7 @@ const (
 	Complete = "COMPLETE"
 	Fail     = "FAIL"
 	Abort    = "ABORT"
+	Other    = "OTHER" // about a run, but no step of its life: it is late
 )
 
 // A RunEvent is an OpenLineage 2-0-2 run event. Facets that we do not know are kept as they are.

@@ -27,16 +27,24 @@ const (
 	Failed    State = "failed"    // this attempt ended without data
 	Cancelled State = "cancelled" // someone stopped it
 	Recovered State = "recovered" // ready, after a failure that was told
+	Late      State = "late"      // due and not ready; no run says so, the clock does
+	Missing   State = "missing"   // due to have started, and has not
+	Replaced  State = "replaced"  // the data can be used; another run has published it anew
 )
 
 // States are all of them, in the order of a run's life.
-func States() []State { return []State{Running, Ready, Warning, Failed, Cancelled, Recovered} }
+func States() []State {
+	return []State{Running, Missing, Late, Ready, Warning, Failed, Cancelled, Recovered, Replaced}
+}
 
 // Terminal reports whether the attempt is over.
-func (s State) Terminal() bool { return s != Running }
+func (s State) Terminal() bool { return s != Running && !s.Overdue() }
+
+// Overdue reports whether a clock has said this, and no run.
+func (s State) Overdue() bool { return s == Late || s == Missing }
 
 // Good reports whether the data can be used.
-func (s State) Good() bool { return s == Ready || s == Warning || s == Recovered }
+func (s State) Good() bool { return s == Ready || s == Warning || s == Recovered || s == Replaced }
 
 // An Interval is the span of data that a run stands for, [Start, End), as in Airflow. It keeps the zone that it was written in:
 // the business date is that of the zone.

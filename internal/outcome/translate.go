@@ -65,6 +65,8 @@ func eventType(o Outcome) string {
 		return Fail
 	case o.State == Cancelled:
 		return Abort
+	case o.State.Overdue():
+		return Other
 	case o.State.Terminal():
 		return Complete
 	case o.Revision > 0:
