@@ -61,7 +61,7 @@ func ours(imports []string) []string {
 // floors are the layers of the house, from the ground up: a room imports rooms of lower floors only, and of its own floor only
 // those named in neighbours.
 var floors = [][]string{
-	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "profiles"},
+	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "internal/produce", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome", "internal/content"},
@@ -83,7 +83,7 @@ var only = map[string][]string{
 	"internal/control":  {"internal/cli"},
 	"internal/desk":     {"internal/control", "internal/load", "internal/content", "internal/project", "internal/registry", "internal/search", "internal/config", "internal/cli", "profiles"},
 	"internal/content":  {"internal/config"},
-	"internal/load":     {"internal/config", "internal/cli", "internal/content", "internal/stamp", "internal/kafka", "internal/avro", "internal/registry", "internal/telemetry"},
+	"internal/load":     {"internal/produce", "internal/config", "internal/cli", "internal/content", "internal/stamp", "internal/kafka", "internal/avro", "internal/registry", "internal/telemetry"},
 	"internal/verify":   {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},
 	"internal/notify":   {"internal/notify", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},

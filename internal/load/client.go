@@ -24,7 +24,7 @@ func (p *Profile) clientOptions() []kgo.Opt {
 		kgo.RecordPartitioner(warmPartitioner{kgo.StickyKeyPartitioner(nil)}), // murmur2 of the key, as Java's
 		// A partition of a fresh topic may have no leader in the first answer; with the default the client asks again after 5 s.
 		kgo.MetadataMinAge(50 * time.Millisecond),
-		compressions[p.Producer.Compression],
+		kgo.ProducerBatchCompression(codecs[p.Producer.Compression]),
 	}
 	idempotent := p.Producer.Idempotent == nil || *p.Producer.Idempotent
 	switch p.Producer.Acks {
@@ -41,13 +41,13 @@ func (p *Profile) clientOptions() []kgo.Opt {
 	return opts
 }
 
-var compressions = map[string]kgo.Opt{
-	"":       kgo.ProducerBatchCompression(kgo.NoCompression()),
-	"none":   kgo.ProducerBatchCompression(kgo.NoCompression()),
-	"gzip":   kgo.ProducerBatchCompression(kgo.GzipCompression()),
-	"snappy": kgo.ProducerBatchCompression(kgo.SnappyCompression()),
-	"lz4":    kgo.ProducerBatchCompression(kgo.Lz4Compression()),
-	"zstd":   kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1)),
+var codecs = map[string]kgo.CompressionCodec{
+	"":       kgo.NoCompression(),
+	"none":   kgo.NoCompression(),
+	"gzip":   kgo.GzipCompression(),
+	"snappy": kgo.SnappyCompression(),
+	"lz4":    kgo.Lz4Compression(),
+	"zstd":   kgo.ZstdCompression().WithLevel(1),
 }
 
 // batch is how large the profile wants a partition's batches.

@@ -125,16 +125,21 @@ func (r *recorder) ok(p *parcel, partition int32, offset int64, now time.Duratio
 	r.acked++
 	r.bytes += int64(bytes)
 	r.last = now
-	for int(partition) >= len(r.counts[p.stream]) {
-		r.counts[p.stream] = append(r.counts[p.stream], 0)
-	}
-	r.counts[p.stream][partition]++
+	r.counted(p.stream, partition, 1)
 	if r.holding {
 		r.held = append(r.held, held{p.stream, partition, offset, p.lane, p.seq})
 		return
 	}
 	r.reached(p.stream, partition, offset, p.lane, p.seq)
 	r.shards[p.lane].acked(p.seq)
+}
+
+// counted adds acknowledged messages of a partition.
+func (r *recorder) counted(stream int, partition int32, n int64) {
+	for int(partition) >= len(r.counts[stream]) {
+		r.counts[stream] = append(r.counts[stream], 0)
+	}
+	r.counts[stream][partition] += n
 }
 
 // reached notes that a partition holds an acknowledged message.
@@ -157,9 +162,13 @@ func (r *recorder) reached(stream int, partition int32, offset int64, lane int, 
 func (r *recorder) fail(p *parcel, now time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.shards[p.lane].fail(p.seq)
+	r.failOne(p.lane, p.stage, p.seq, now, err)
+}
+
+func (r *recorder) failOne(lane int, stage int32, seq uint64, now time.Duration, err error) {
+	r.shards[lane].fail(seq)
 	r.failed++
-	r.lost[p.stage]++
+	r.lost[stage]++
 	r.last = now
 	if r.first == nil {
 		r.first = err

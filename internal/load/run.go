@@ -270,11 +270,14 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	}
 	err := r.prelude(ctx)
 	if err == nil {
+		err = r.startBulk(ctx)
+	}
+	if err == nil {
 		err = r.begin(ctx)
 	}
 	if err != nil {
 		r.abort()
-		r.client.Close()
+		r.close()
 		return Summary{}, errors.Join(err, r.writeManifest(Interrupted))
 	}
 	r.began, r.cpu, r.pauses = r.pace.start, cpuTime(), newPauses()
@@ -318,7 +321,7 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	r.drain(cause)
 	release()
 	r.abort()
-	r.client.Close()
+	r.close()
 	r.settle()
 	r.ended = r.pace.now()
 	r.readBack = r.reader.end()
@@ -361,8 +364,8 @@ func (r *run) drain(cause error) {
 	}
 	ctx, cancel := context.WithTimeout(r.hard, wait)
 	defer cancel()
-	if err := r.client.Flush(ctx); err != nil {
-		r.Log.Warn("messages without an outcome", "run", r.manifest.Run, "messages", r.client.BufferedProduceRecords())
+	if err := r.flush(ctx); err != nil {
+		r.Log.Warn("messages without an outcome", "run", r.manifest.Run, "messages", r.underWay())
 	}
 }
 

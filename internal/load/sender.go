@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/content"
+	"weir/internal/produce"
 	"weir/internal/stamp"
 )
 
@@ -128,6 +129,12 @@ type sender struct {
 	releasing bool
 	scratch   []byte
 
+	batches *produce.Lane // of a run whose messages leave in bulk; then:
+	value   []byte
+	heads   []byte
+	mark    [stamp.Size]byte
+	keyed   kgo.Record
+
 	mu sync.Mutex // guards what follows: progress reads it
 	statistics
 }
@@ -171,6 +178,7 @@ type session struct {
 	warmup    time.Duration
 	pace      pacer
 	client    *kgo.Client
+	bulk      *produce.Producer // nil: all messages go through the client
 	rec       *recorder
 	txn       *transactions // nil: it sends without
 	stop      func(error)   // ends the sending
@@ -195,6 +203,9 @@ type bound struct {
 
 // send hands message n to the client and returns the time afterwards. It blocks while the window is full.
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
+	if s.batches != nil {
+		return s.post(n, due, now, timed)
+	}
 	p, room := s.parcel()
 	p.shard, p.lane, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), s.lane, n/s.shards, due, now, timed, partition
 	p.stage = s.stage
@@ -226,13 +237,18 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	s.next.Store(max(s.next.Load(), p.seq+1))
 	s.client.Produce(s.hard, &p.rec, s.outcome)
 	// The parcel belongs to the client now.
-	after := s.pace.now()
+	return s.count(n, m.Stream, fault, due, now, timed, partition >= 0)
+}
+
+// count notes in the statistics that message n, of the last size, has been handed over, and returns the time.
+func (s *sender) count(n uint64, stream int, fault content.Fault, due, now time.Duration, timed, warmUp bool) time.Duration {
+	after, size := s.pace.now(), s.sent
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if timed {
 		record(s.lag, (now - due).Microseconds())
 	}
-	if partition < 0 { // not of the warm-up before the schedule
+	if !warmUp {
 		if !s.releasing {
 			s.worst = max(s.worst, now-due)
 		}
@@ -240,7 +256,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	}
 	record(s.size, int64(size))
 	if p := n / s.shards; p >= s.counted {
-		t := &s.streams[m.Stream]
+		t := &s.streams[stream]
 		t.messages++
 		t.bytes += int64(size)
 		if fault != content.Healthy {
@@ -287,6 +303,9 @@ func (s *session) outcome(r *kgo.Record, err error) {
 func (s *sender) do(ctx context.Context) {
 	s.follow(ctx)
 	s.releaseAll(s.pace.now())
+	if s.batches != nil {
+		s.batches.Seal()
+	}
 }
 
 // follow goes along the schedule.
@@ -359,7 +378,33 @@ func (s *sender) failed(err error) bool {
 }
 
 // full reports that the window has no room for a message.
-func (s *sender) full() bool { return s.client.BufferedProduceRecords() >= s.window }
+func (s *sender) full() bool { return s.underWay() >= s.window }
+
+// underWay counts the messages without an outcome.
+func (s *session) underWay() int64 {
+	n := s.client.BufferedProduceRecords()
+	if s.bulk != nil {
+		n += s.bulk.Pending()
+	}
+	return n
+}
+
+// flush waits for the outcome of all messages.
+func (s *session) flush(ctx context.Context) error {
+	err := s.client.Flush(ctx)
+	if s.bulk != nil && err == nil {
+		err = s.bulk.Flush(ctx)
+	}
+	return err
+}
+
+// close gives up what is under way.
+func (s *session) close() {
+	if s.bulk != nil {
+		s.bulk.Close()
+	}
+	s.client.Close()
+}
 
 // skip leaves out a message that is due: the next one has its number.
 func (s *sender) skip() {
@@ -425,6 +470,10 @@ type target struct {
 	topic      string
 	partitions int32
 	headers    []kgo.RecordHeader
+
+	index int // of bulk: among the topics
+	extra []byte
+	byKey kgo.TopicPartitioner
 }
 
 func (s *session) topics() string {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -22,6 +23,8 @@ type produced struct {
 	rate float64 // messages/s
 	cpu  time.Duration
 	peak int64 // KiB of memory
+	// broker is what the broker has used for it. On a machine that both share, nothing can be faster than its cores divided by this.
+	broker time.Duration
 }
 
 // BenchmarkProducers sends unique, valid Avro records of 263 bytes with loadgen, as fast as the broker takes them, beside Apache
@@ -61,7 +64,7 @@ producer: {acks: all, idempotent: true, linger: 5ms, batch: 256KiB, compression:
 				for _, first := range []bool{true, false} { // ABBA
 					for _, us := range []bool{first, !first} {
 						if us {
-							ours = ours.add(loadgenMax(b, in))
+							ours = ours.add(loadgenMax(b, broker, in))
 							continue
 						}
 						theirs = theirs.add(java(b, broker, payloads, "java", n))
@@ -78,6 +81,12 @@ producer: {acks: all, idempotent: true, linger: 5ms, batch: 256KiB, compression:
 			b.ReportMetric(work.Seconds()/million, "java-cpu-s/M")
 			b.ReportMetric(start.Seconds(), "java-start-cpu-s")
 			b.ReportMetric(work.Seconds()/ours.cpu.Seconds(), "x-java-cpu")
+			b.ReportMetric(ours.broker.Seconds()/million, "broker-cpu-s/M")
+			b.ReportMetric(theirs.broker.Seconds()/million, "java-broker-cpu-s/M")
+			// What a generator without any cost of its own would reach beside this broker, on these cores.
+			ceiling := float64(runtime.NumCPU()) / (ours.broker.Seconds() / million) * 1e6
+			b.ReportMetric(ceiling, "ceiling-records/s")
+			b.ReportMetric(ceiling/(theirs.rate/runs), "ceiling-x-java-records/s")
 			b.ReportMetric(float64(ours.peak)/1024, "MiB")
 			b.ReportMetric(float64(theirs.peak)/1024, "java-MiB")
 		})
@@ -93,18 +102,19 @@ func peakOf(s *os.ProcessState) int64 {
 }
 
 func (p produced) add(o produced) produced {
-	return produced{p.rate + o.rate, p.cpu + o.cpu, max(p.peak, o.peak)}
+	return produced{p.rate + o.rate, p.cpu + o.cpu, max(p.peak, o.peak), p.broker + o.broker}
 }
 
-func loadgenMax(b *testing.B, in *bench) produced {
+func loadgenMax(b *testing.B, broker *parts.Broker, in *bench) produced {
 	b.Helper()
+	before := broker.CPU(b)
 	c, out, errs := in.start("loadgen", "run", "max", "--json")
 	var r struct {
 		Rate    float64
 		Verdict string
 	}
 	in.finish(c, out, errs, &r, 0)
-	return produced{r.Rate, c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peakOf(c.ProcessState)}
+	return produced{r.Rate, c.ProcessState.UserTime() + c.ProcessState.SystemTime(), peakOf(c.ProcessState), broker.CPU(b) - before}
 }
 
 // writePayloads prepares ten thousand values of printable bytes, one in each line.
@@ -127,6 +137,7 @@ var javaRate = regexp.MustCompile(`(\d+) records sent, ([\d.]+) records/sec`)
 // java runs Kafka's own producer tool.
 func java(b *testing.B, broker *parts.Broker, payloads, topic string, n int) produced {
 	b.Helper()
+	before := broker.CPU(b)
 	out, state := broker.Perf(b, topic, "--payload-file", payloads, "--num-records", strconv.Itoa(n), "--throughput", "-1", "--producer-props",
 		"acks=all", "enable.idempotence=true", "linger.ms=5", "batch.size=262144", "compression.type=none")
 	m := javaRate.FindAllStringSubmatch(out, -1)
@@ -137,7 +148,7 @@ func java(b *testing.B, broker *parts.Broker, payloads, topic string, n int) pro
 	if err != nil {
 		b.Fatal(err)
 	}
-	return produced{rate, state.UserTime() + state.SystemTime(), peakOf(state)}
+	return produced{rate, state.UserTime() + state.SystemTime(), peakOf(state), broker.CPU(b) - before}
 }
 
 // BenchmarkHeldRate holds 20,000 messages/s for a minute: how far from the schedule is what was sent, and how late was it?

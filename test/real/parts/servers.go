@@ -73,6 +73,29 @@ func Kafka(t testing.TB) *Broker {
 	return &Broker{server: s, Addr: fmt.Sprintf("127.0.0.1:%d", s.port)}
 }
 
+// CPU is what the broker's process has used so far; it is known to 10 ms.
+func (b *Broker) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.run, fmt.Sprintf("%s-%d", b.name, b.port), "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(text)) + "/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the state on: proc(5)
+	var ticks int64
+	for _, f := range fields[11:13] { // utime, stime
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
 // Tool starts one of Kafka's own tools beside the test; wait gives what it printed.
 func (b *Broker) Tool(t testing.TB, class string, args ...string) (wait func() string) {
 	t.Helper()

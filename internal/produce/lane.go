@@ -1,0 +1,108 @@
+package produce
+
+import (
+	"context"
+	"time"
+)
+
+// A Lane fills batches. One goroutine uses it at a time; the records of a lane stay in order within a partition.
+type Lane struct {
+	p     *Producer
+	open  [][]*Batch // by topic and partition
+	list  []*Batch   // those that are open
+	at    []int32    // by topic: where records without a partition go, until the batch is full
+	swept time.Duration
+}
+
+// Lane makes one; lanes that are made one after the other spread over the partitions.
+func (p *Producer) Lane(number int) *Lane {
+	l := &Lane{p: p, at: make([]int32, len(p.Topics))}
+	for i, t := range p.Topics {
+		l.open = append(l.open, make([]*Batch, t.Partitions))
+		l.at[i] = int32(number % t.Partitions)
+	}
+	return l
+}
+
+// Add takes a record over; key, value and headers may be used again. It blocks while the window is full, until ctx ends. A negative
+// partition leaves the choice to the lane: batches go round. now counts from any moment, ms is the record's timestamp since 1970.
+func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Duration, ms int64, key, value, headers []byte, tag Tag, seq uint64) {
+	p := l.p
+	anywhere := partition < 0
+	if anywhere {
+		partition = l.at[topic]
+	}
+	b := l.open[topic][partition]
+	if b != nil && (b.Tag != tag || len(b.buf)-headerSize+len(key)+len(value)+len(headers)+20 > p.Batch) {
+		l.seal(b)
+		if b = nil; anywhere {
+			partition = l.next(topic)
+			b = l.open[topic][partition]
+		}
+	}
+	if b == nil {
+		b = p.batch()
+		b.reset(topic, partition, tag, now, ms)
+		l.open[topic][partition] = b
+		l.list = append(l.list, b)
+	}
+	b.room(len(key)+len(value)+len(headers)+20, p.Batch)
+	b.add(ms, key, value, headers, Note{now, seq})
+	if p.pending.Add(1) >= p.Window {
+		p.wait(ctx, l)
+	}
+	if now-l.swept >= max(p.Linger, time.Millisecond) {
+		l.swept = now
+		l.sweep(now)
+	}
+}
+
+// next is the partition after the one that has been filled: the next one that waits for no more than others do.
+func (l *Lane) next(topic int) int32 {
+	all := l.p.partitions[topic]
+	best, least := l.at[topic], int32(1<<30)
+	for i := range all {
+		n := (int(l.at[topic]) + 1 + i) % len(all)
+		if w := all[n].waiting.Load(); w < least {
+			best, least = int32(n), w
+		}
+	}
+	l.at[topic] = best
+	return best
+}
+
+// sweep seals what has lingered. While the broker is behind with a partition its batch goes on filling: more of the same would only
+// wait longer, in smaller pieces.
+func (l *Lane) sweep(now time.Duration) {
+	enough := int32(2) // one on its way, one behind it
+	if l.p.Linger == 0 {
+		enough = 1
+	}
+	for i := len(l.list) - 1; i >= 0; i-- {
+		b := l.list[i]
+		if now-b.opened >= l.p.Linger && l.p.partitions[b.Topic][b.Partition].waiting.Load() < enough {
+			l.seal(b)
+		}
+	}
+}
+
+// Seal lets all that the lane has leave.
+func (l *Lane) Seal() {
+	for len(l.list) > 0 {
+		l.seal(l.list[len(l.list)-1])
+	}
+}
+
+func (l *Lane) seal(b *Batch) {
+	l.open[b.Topic][b.Partition] = nil
+	for i, o := range l.list {
+		if o == b {
+			l.list[i] = l.list[len(l.list)-1]
+			l.list = l.list[:len(l.list)-1]
+			break
+		}
+	}
+	b.compress(l.p.Compressor)
+	b.finish()
+	l.p.enqueue(b)
+}
