@@ -61,7 +61,7 @@ func ours(imports []string) []string {
 // floors are the layers of the house, from the ground up: a room imports rooms of lower floors only, and of its own floor only
 // those named in neighbours.
 var floors = [][]string{
-	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "internal/produce", "profiles"},
+	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/regress", "internal/search", "internal/produce", "internal/calendar", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/outcome", "internal/content"},
@@ -85,7 +85,7 @@ var only = map[string][]string{
 	"internal/content":  {"internal/config"},
 	"internal/load":     {"internal/produce", "internal/config", "internal/cli", "internal/content", "internal/stamp", "internal/kafka", "internal/avro", "internal/registry", "internal/telemetry"},
 	"internal/verify":   {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},
-	"internal/notify":   {"internal/notify", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
+	"internal/notify":   {"internal/notify", "internal/calendar", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
 	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	"internal/storage":  {"internal/config"},
@@ -105,6 +105,7 @@ var only = map[string][]string{
 	"internal/search":   {},
 	"internal/workers":  {"internal/scale"},
 	"internal/outcome":  {},
+	"internal/calendar": {},
 	"internal/engine":   {"internal/cli"},
 	"internal/ledger":   {"internal/db", "internal/outcome", "internal/cli"},
 	"internal/project":  {"internal/config", "internal/cli", "internal/emr", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},

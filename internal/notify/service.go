@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/time/rate"
 
+	"weir/internal/calendar"
 	"weir/internal/db"
 	"weir/internal/notify/channel"
 	"weir/internal/outcome"
@@ -82,6 +83,7 @@ type Service struct {
 	units    Units
 	rules    rules
 	zone     *time.Location
+	days     map[string]calendar.Calendar // by unit
 	channels map[string]channel.Channel
 	pace     map[string]time.Duration
 	apps     map[string]*rate.Limiter // of edits, by token
@@ -121,7 +123,11 @@ func plan(units Units) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("units: %w", err)
 	}
-	return &Service{units: units, rules: r, zone: zone}, nil
+	days, err := calendars(units)
+	if err != nil {
+		return nil, fmt.Errorf("units: %w", err)
+	}
+	return &Service{units: units, rules: r, zone: zone, days: days}, nil
 }
 
 // Close closes the outbox. Run and Drain must have returned.

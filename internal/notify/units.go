@@ -50,9 +50,9 @@ type UnitCfg struct {
 	Jobs  []string `yaml:"jobs" jsonschema:"description=Jobs that belong to it (names or globs) where the job does not name its unit itself"`
 	Ask   string   `yaml:"ask" jsonschema:"description=Whom its people ask"`
 
-	Calendar any `yaml:"calendar" jsonschema:"-"`
-	Quiet    any `yaml:"quiet" jsonschema:"-"`
-	Digest   any `yaml:"digest" jsonschema:"-"`
+	Calendar string `yaml:"calendar" jsonschema:"description=Its working days: target2 or us-federal or gb or de or de-by … or weekdays or none (each day) or file:PATH with one date a line"`
+	Quiet    any    `yaml:"quiet" jsonschema:"-"`
+	Digest   any    `yaml:"digest" jsonschema:"-"`
 }
 
 // A Route sends matching events to channels. A child that matches replaces its parent's channels.
@@ -99,7 +99,9 @@ func (u Units) Validate() []config.Invalid {
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Units)) {
 		c := u.Units[name]
-		later("units."+name+".calendar", c.Calendar, "calendars")
+		if _, err := workingDays(c.Calendar); err != nil {
+			no("units."+name+".calendar", "%v", err)
+		}
 		later("units."+name+".quiet", c.Quiet, "quiet hours")
 		later("units."+name+".digest", c.Digest, "digests")
 		for i, g := range c.Jobs {

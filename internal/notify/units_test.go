@@ -26,6 +26,7 @@ units:
     title: Finance
     jobs: [settlements_daily, "gl_*"]
     ask: "@data-payments"
+    calendar: target2
 
 routes:
   - when: unit = "FIN"
@@ -76,9 +77,11 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 		"misspelt key":           {"ask:", "aks:", `15:5: unknown key "aks"; did you mean "ask"?`},
 		"unknown channel":        {"default: [platform]", "default: [platfrm]", `there is no channel "platfrm"; did you mean "platform"?`},
 		"no default":             {"default: [platform]\n", "", `missing key "default"`},
-		"wrong when":             {`when: unit = "FIN"`, `when: unti = "FIN"`, `18:11: column 1: there is no field "unti"; did you mean "unit"?`},
+		"wrong when":             {`when: unit = "FIN"`, `when: unti = "FIN"`, `19:11: column 1: there is no field "unti"; did you mean "unit"?`},
 		"literal token":          {"env:SLACK_TOKEN", "xoxb-very-secret", `must say where the secret is, not the secret itself`},
 		"quiet hours":            {"    title: Finance\n", "    title: Finance\n    quiet: {hours: \"20:00-07:30\"}\n", `quiet hours: this version of weir has none yet; remove it`},
+		"unknown calendar":       {"calendar: target2", "calendar: targt2", `there is no calendar "targt2"; did you mean "target2"?`},
+		"calendar's file":        {"calendar: target2", "calendar: file:not-there.txt", `not-there.txt: no such file`},
 		"expectations":           {"tests:", "expect: {x: {start_by: 06:30}}\ntests:", `expectations: this version of weir has none yet`},
 		"time zone":              {"Europe/Berlin", "Europe/Berlim", `"Europe/Berlim" is no time zone`},
 		"topic":                  {"arn:aws:sns:eu-central-1:111122223333:fin-mail", "fin-mail", `"fin-mail" is no ARN of a topic`},
