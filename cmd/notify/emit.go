@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/notify"
+	"weir/internal/notify/intake"
 	"weir/internal/outcome"
 )
 
@@ -80,7 +79,8 @@ func emitCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "emit [FILE]",
 		Short: "Accept an outcome, durably, and send it",
-		Long: `emit accepts outcomes: OpenLineage run events from FILE ("-" is stdin; one JSON object after the other), or one from flags.
+		Long: `emit accepts outcomes: events from FILE ("-" is stdin; CloudEvents, OpenLineage run events or EMR's state changes, one JSON
+object after the other), or one from flags.
 
 It returns when they are on the disk and, unless --no-send, have been told or --wait is over; what still waits is sent by
 'notify serve' or the next emit. The same event twice is told once.
@@ -89,12 +89,12 @@ It returns when they are on the disk and, unless --no-send, have been told or --
     spark-job | notify emit -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			outcomes, err := p.outcomes(&f, c.Flags(), args)
+			all, err := p.arrivals(&f, c.Flags(), args)
 			if err != nil {
 				return err
 			}
 			return p.with(c, func(ctx context.Context, s *notify.Service) error {
-				return p.emit(ctx, s, outcomes, noSend, wait)
+				return p.emit(ctx, s, all, noSend, wait)
 			})
 		},
 	}
@@ -104,11 +104,11 @@ It returns when they are on the disk and, unless --no-send, have been told or --
 	return c
 }
 
-// outcomes reads what is to be told, from the file or from the flags.
-func (p *program) outcomes(f *outcomeFlags, fs *pflag.FlagSet, args []string) ([]outcome.Outcome, error) {
+// arrivals reads what is to be told, from the file or from the flags.
+func (p *program) arrivals(f *outcomeFlags, fs *pflag.FlagSet, args []string) ([]notify.Arrival, error) {
 	if len(args) == 0 {
 		o, err := f.outcome(time.Now())
-		return []outcome.Outcome{o}, err
+		return []notify.Arrival{{Outcome: o}}, err
 	}
 	if fs.Changed("job") || fs.Changed("state") {
 		return nil, cli.Usage(errors.New("a file and --job or --state exclude each other"), "")
@@ -122,26 +122,31 @@ func (p *program) outcomes(f *outcomeFlags, fs *pflag.FlagSet, args []string) ([
 		defer file.Close()
 		in = file
 	}
-	var all []outcome.Outcome
-	for dec := json.NewDecoder(in); ; {
-		var raw json.RawMessage
-		err := dec.Decode(&raw)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			var e outcome.RunEvent
-			if e, err = outcome.Parse(raw); err == nil {
-				all = append(all, e.Outcome())
-				continue
-			}
-		}
-		return nil, cli.Usage(fmt.Errorf("%s: event %d: %w", args[0], len(all)+1, err), "expected OpenLineage run events, one JSON object after the other; nothing was accepted")
+	var all []notify.Arrival
+	n, err := intake.Each(in, func(some []notify.Arrival) error {
+		all = append(all, some...)
+		return nil
+	})
+	if err != nil {
+		return nil, cli.Usage(fmt.Errorf("%s: %w", args[0], err), "expected CloudEvents or OpenLineage run events, one JSON object after the other; nothing was accepted")
 	}
-	if len(all) == 0 {
+	if n == 0 {
 		return nil, cli.Usage(fmt.Errorf("%s: no event", args[0]), "")
 	}
 	return all, nil
+}
+
+// outcomes are what the events say, each by itself.
+func (p *program) outcomes(f *outcomeFlags, fs *pflag.FlagSet, args []string) ([]outcome.Outcome, error) {
+	arrivals, err := p.arrivals(f, fs, args)
+	var all []outcome.Outcome
+	for _, a := range arrivals {
+		if a.Event != nil {
+			a.Outcome = a.Event.Outcome()
+		}
+		all = append(all, a.Outcome)
+	}
+	return all, err
 }
 
 // emitted is the result of emit.
@@ -154,15 +159,15 @@ type emitted struct {
 	Messages []notify.Entry `json:"messages"`
 }
 
-func (p *program) emit(ctx context.Context, s *notify.Service, outcomes []outcome.Outcome, noSend bool, wait time.Duration) error {
+func (p *program) emit(ctx context.Context, s *notify.Service, all []notify.Arrival, noSend bool, wait time.Duration) error {
 	r := emitted{Messages: []notify.Entry{}}
-	for _, o := range outcomes {
-		id, err := s.Accept(ctx, o)
-		if err != nil {
-			return err
-		}
-		r.Event, r.Accepted = id, r.Accepted+1
-		r.Events = append(r.Events, id)
+	var err error
+	if r.Events, err = s.AcceptAll(ctx, all); err != nil {
+		return err
+	}
+	r.Accepted = len(all)
+	if len(r.Events) > 0 {
+		r.Event = r.Events[len(r.Events)-1]
 	}
 	if !noSend {
 		send, stop := context.WithTimeout(ctx, wait)

@@ -68,7 +68,7 @@ func TestServeTakesOverFromTheLedgerAndFromHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := http.Post(url, "application/json", bytes.NewReader(body))
-	if err != nil || resp.StatusCode != http.StatusCreated {
+	if err != nil || resp.StatusCode != http.StatusAccepted {
 		t.Fatalf("%v %v", resp, err)
 	}
 	resp.Body.Close()

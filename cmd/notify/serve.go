@@ -6,80 +6,99 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"weir/internal/cli"
-	"weir/internal/ledger"
 	"weir/internal/notify"
+	"weir/internal/notify/intake"
+	"weir/internal/project"
 )
 
 func serveCommand(p *program) *cobra.Command {
-	var listen string
+	var listen, spool string
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Send what is accepted, until stopped",
+		Short: "Take events in and send them, until stopped",
 		Long: `serve sends what was accepted by any program of this home, and takes over what the run ledger has not told yet. If another
 process sends already, it stands by and takes over when that one is gone.
 
-With --listen it accepts OpenLineage run events as POST /api/v1/lineage, as Spark, Airflow, dbt and Flink send them, and
-answers /healthz. It listens on loopback only.
+Events come in over HTTP (--listen): CloudEvents as POST /v1/events, OpenLineage run events of Spark, Airflow, dbt and Flink
+as POST /api/v1/lineage; /healthz, /readyz and /metrics tell how it goes. They also come from files in HOME/spool, and from a
+Kafka topic or a queue of EMR's state changes that the notify block of weir.yaml names. docs/notify-inputs.md has the lines to copy.
+
+Only this machine can reach it, unless the block has tls and a token, or tls with client_ca.
 
     notify serve --listen 127.0.0.1:8095`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := loopback(listen); err != nil {
+			in, err := p.inputs(listen, spool)
+			if err != nil {
 				return err
 			}
-			return p.with(c, func(ctx context.Context, s *notify.Service) error { return p.serve(ctx, s, listen) })
+			return p.with(c, func(ctx context.Context, s *notify.Service) error { return in.serve(ctx, s) })
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "", "address for OpenLineage events, like 127.0.0.1:8095 (default none)")
+	c.Flags().StringVar(&listen, "listen", "", "address for events over HTTP, like 127.0.0.1:8095 (default that of weir.yaml, or none)")
+	c.Flags().StringVar(&spool, "spool", "", "directory for files with events (default that of weir.yaml, or HOME/spool)")
 	return c
 }
 
-// loopback refuses addresses that others could reach: there is no authentication yet.
-func loopback(addr string) error {
-	if addr == "" {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return cli.Usage(fmt.Errorf("--listen %s: %w", addr, err), "write it as 127.0.0.1:8095")
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return cli.Usage(fmt.Errorf("--listen %s: only loopback addresses are allowed", addr), "write 127.0.0.1:PORT; put a proxy with authentication in front for others")
-	}
-	return nil
+// inputs are where events come from.
+type inputs struct {
+	*program
+	project *project.Project
+	cfg     project.Notify
+	beyond  bool
 }
 
-func (p *program) serve(ctx context.Context, s *notify.Service, listen string) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.Run(ctx) })
-	g.Go(func() error { return p.relay(ctx, s) })
+// inputs reads weir.yaml, puts the flags over it and refuses a listener that anybody could use.
+func (p *program) inputs(listen, spool string) (*inputs, error) {
+	pr, err := project.Open(".", p.Home)
+	if err != nil {
+		return nil, err
+	}
+	in := &inputs{program: p, project: pr, cfg: pr.Weir.Notify}
 	if listen != "" {
-		l, err := net.Listen("tcp", listen)
+		in.cfg.Listen = listen
+	}
+	if spool != "" {
+		in.cfg.Spool = spool
+	}
+	if in.cfg.Spool == "" {
+		in.cfg.Spool = pr.In("spool")
+	}
+	if in.cfg.Listen == "" {
+		return in, nil
+	}
+	here, err := intake.Loopback(in.cfg.Listen)
+	if err != nil {
+		return nil, cli.Usage(fmt.Errorf("listen %s: %w", in.cfg.Listen, err), "write it as 127.0.0.1:8095")
+	}
+	in.beyond = !here
+	if in.beyond && (in.cfg.TLS.Cert == "" || in.cfg.Token == "" && in.cfg.TLS.ClientCA == "") {
+		return nil, cli.Usage(fmt.Errorf("listen %s: other machines can reach it, which needs tls, and a token or client_ca, in the notify block of weir.yaml", in.cfg.Listen),
+			"write notify: {tls: {cert: FILE, key: FILE}, token: \"${env:NOTIFY_TOKEN}\"}, or listen on 127.0.0.1")
+	}
+	return in, nil
+}
+
+func (in *inputs) serve(ctx context.Context, s *notify.Service) error {
+	metrics := intake.NewMetrics(s)
+	var parts []func(context.Context) error
+	if in.cfg.Listen != "" {
+		answer, err := in.listen(s, metrics)
 		if err != nil {
-			return cli.Usage(err, "choose another address with --listen")
+			return err
 		}
-		server := &http.Server{Handler: s.Handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
-		fmt.Fprintf(p.Stderr, "accepting OpenLineage events at http://%s/api/v1/lineage\n", l.Addr())
-		g.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
-		g.Go(func() error {
-			<-ctx.Done()
-			last, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer stop()
-			return server.Shutdown(last)
-		})
+		parts = append(parts, answer)
+	}
+	parts = append(parts, s.Run, in.relay(s, metrics).Run)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, run := range parts {
+		g.Go(func() error { return run(ctx) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -88,36 +107,42 @@ func (p *program) serve(ctx context.Context, s *notify.Service, listen string) e
 	if err != nil {
 		return err
 	}
-	return p.Result(st, figures(st))
+	return in.Result(st, figures(st))
 }
 
-// relayEvery is how soon an outcome that only stands in the run ledger is taken over.
-const relayEvery = 2 * time.Second
-
-// relay takes over what the run ledger has not told. There is no ledger until a pipeline has run in this home.
-func (p *program) relay(ctx context.Context, s *notify.Service) (err error) {
-	path := filepath.Join(p.Home, "ledger.db")
-	var l *ledger.Ledger
-	defer func() {
-		if l != nil {
-			err = errors.Join(err, l.Close())
+// listen opens the listener; what it gives answers until ctx ends.
+func (in *inputs) listen(s *notify.Service, metrics *intake.Metrics) (func(ctx context.Context) error, error) {
+	web := intake.Web{Notify: s, Guard: intake.NewGuard(in.beyond, in.cfg.Token.Reveal(), in.cfg.Rate), Metrics: metrics, MaxWait: time.Duration(in.cfg.MaxWait)}
+	server := intake.Server(web.Handler())
+	scheme := "http"
+	if in.cfg.TLS.Cert != "" {
+		var err error
+		if server.TLSConfig, err = intake.TLS(in.cfg.TLS).Config(); err != nil {
+			return nil, cli.Usage(fmt.Errorf("notify.tls: %w", err), "")
 		}
-	}()
-	for ctx.Err() == nil {
-		if _, serr := os.Stat(path); l == nil && serr == nil {
-			if l, err = ledger.Open(ctx, path); err != nil {
-				return err
-			}
-		}
-		if l != nil {
-			if _, err := s.Relay(ctx, l); err != nil && ctx.Err() == nil {
-				p.Log.Error("run ledger not relayed", "err", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(relayEvery):
-		}
+		scheme = "https"
 	}
-	return nil
+	l, err := net.Listen("tcp", in.cfg.Listen)
+	if err != nil {
+		return nil, cli.Usage(err, "choose another address with --listen")
+	}
+	fmt.Fprintf(in.Stderr, "accepting OpenLineage events at %[1]s://%[2]s/api/v1/lineage\nand CloudEvents at %[1]s://%[2]s/v1/events\n", scheme, l.Addr())
+	return func(ctx context.Context) error {
+		stop := context.AfterFunc(ctx, func() {
+			last, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer stop()
+			_ = server.Shutdown(last) // what is cut comes again: it was not answered
+		})
+		defer stop()
+		var err error
+		if scheme == "https" {
+			err = server.ServeTLS(l, "", "")
+		} else {
+			err = server.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return err
+	}, nil
 }

@@ -70,7 +70,7 @@ var floors = [][]string{
 	{"internal/topic"},
 	{"minibatch/files", "minibatch/kafka", "minibatch/table", "minibatch/minibatchtest"},
 	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow", "internal/spark", "internal/workers"},
-	{"internal/show", "internal/desk", "internal/prove", "internal/results"},
+	{"internal/show", "internal/desk", "internal/prove", "internal/results", "internal/notify/intake"},
 	{"tui"},
 	{"cmd", "examples"},
 }
@@ -111,6 +111,8 @@ var only = map[string][]string{
 	"internal/project":  {"internal/config", "internal/cli", "internal/emr", "internal/kafka", "internal/registry", "internal/lake", "internal/storage"},
 	"internal/job":      {"internal/config", "internal/cli", "internal/schedule"},
 	"internal/schedule": {"internal/config"},
+
+	"internal/notify/intake": {"internal/notify", "internal/cli", "internal/outcome", "internal/kafka"},
 }
 
 func within(room, of string) bool { return room == of || strings.HasPrefix(room, of+"/") }

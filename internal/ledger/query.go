@@ -76,6 +76,11 @@ func (l *Ledger) Unreported(ctx context.Context) ([]outcome.Outcome, error) {
 	return docs[outcome.Outcome](ctx, l.db.Read(), "SELECT doc FROM outcome WHERE reported = 0 ORDER BY seq")
 }
 
+// Since gives the outcomes of runs that have ended since then, whether somebody has taken them over or not; the oldest first.
+func (l *Ledger) Since(ctx context.Context, at time.Time) ([]outcome.Outcome, error) {
+	return docs[outcome.Outcome](ctx, l.db.Read(), "SELECT o.doc FROM outcome o JOIN run r ON r.run_id = o.run_id WHERE r.ended >= ? ORDER BY o.seq", at.UnixMicro())
+}
+
 // MarkReported says that the outcome with this event id is in good hands. An unknown id is no error.
 func (l *Ledger) MarkReported(ctx context.Context, eventID string) error {
 	err := l.db.Write(ctx, func(tx *sql.Tx) error {

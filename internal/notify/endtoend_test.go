@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -236,9 +234,9 @@ func TestFullDiskRefusesAndKeepsNothing(t *testing.T) {
 	if !errors.Is(err, db.ErrFull) {
 		t.Fatalf("accept: %v", err)
 	}
-	w := post(s, "application/json", eventJSON(t, big))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "disk is full") {
-		t.Errorf("HTTP %d: %s", w.Code, w.Body)
+	event := outcome.FromOutcome(big)
+	if _, err := s.AcceptAll(t.Context(), []Arrival{{Outcome: settlements(outcome.Ready, nil)}, {Event: &event}}); !errors.Is(err, db.ErrFull) {
+		t.Fatalf("accept all: %v", err)
 	}
 	st, err := s.Status(t.Context(), 10)
 	if err != nil || st.Unrouted != 0 || st.Waiting != 0 {
@@ -257,55 +255,6 @@ func TestHomeThatIsNotWritable(t *testing.T) {
 	_, err := Open(t.Context(), filepath.Join(file, "outbox.db"), DefaultUnits(), Options{})
 	if !errors.Is(err, db.ErrReadOnly) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func eventJSON(t *testing.T, o outcome.Outcome) string {
-	t.Helper()
-	b, err := json.Marshal(outcome.FromOutcome(o))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func post(s *Service, kind, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8095/api/v1/lineage", strings.NewReader(body))
-	r.Header.Set("Content-Type", kind)
-	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, r)
-	return w
-}
-
-func TestLineageOverHTTP(t *testing.T) {
-	daily := &flat{}
-	s := open(t, outbox(t), daily, &flat{}, nil)
-	defer closed(t, s)
-	good := eventJSON(t, settlements(outcome.Ready, nil))
-	for _, c := range []struct {
-		kind, body string
-		code       int
-	}{
-		{"application/json; charset=utf-8", good, 201}, {"application/json", good, 201}, {"text/plain", good, 415},
-		{"application/json", "{", 400}, {"application/json", `{"job":{"name":"j"}}`, 400}, {"application/json", strings.Repeat(" ", maxBody+1), 413},
-	} {
-		if w := post(s, c.kind, c.body); w.Code != c.code {
-			t.Errorf("%s %.40s: HTTP %d, want %d: %s", c.kind, c.body, w.Code, c.code, w.Body)
-		}
-	}
-	r := httptest.NewRequest(http.MethodPost, "http://evil.example/api/v1/lineage", strings.NewReader(good))
-	w := httptest.NewRecorder()
-	if s.Handler().ServeHTTP(w, r); w.Code != http.StatusForbidden {
-		t.Errorf("a page that rebinds its name gets %d", w.Code)
-	}
-	drain(t, s, 5*time.Second)
-	if got := daily.ops(); got != "post ready" {
-		t.Errorf("got %s", got)
-	}
-	health := httptest.NewRecorder()
-	s.Handler().ServeHTTP(health, httptest.NewRequest(http.MethodGet, "http://localhost/healthz", nil))
-	if health.Code != 200 || !strings.Contains(health.Body.String(), `"sent":1`) {
-		t.Errorf("health %d: %s", health.Code, health.Body)
 	}
 }
 

@@ -74,7 +74,7 @@ func (r rules) unitOf(o outcome.Outcome) string {
 			continue // it names a unit that we do not know: its job may only have a namesake here
 		}
 		for _, g := range r.units[name].Jobs {
-			if glob(g, o.Job) {
+			if glob(g, o.Job) || o.Namespace != "" && glob(g, o.Namespace+"/"+o.Job) {
 				return name
 			}
 		}

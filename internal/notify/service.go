@@ -136,15 +136,9 @@ func (s *Service) Close() error { return s.db.Close() }
 // Accept takes an outcome over: when it returns nil, the outcome is on the disk and will be told. The same outcome twice
 // is told once. It does not wait for any channel.
 func (s *Service) Accept(ctx context.Context, o outcome.Outcome) (eventID string, err error) {
-	o = o.Scrubbed()
-	if err := o.Validate(); err != nil {
+	o, err = sound(o)
+	if err != nil {
 		return "", err
-	}
-	if isNotice(o) {
-		return "", fmt.Errorf("outcome: kind %s is notify's own", o.Kind)
-	}
-	if o.When().IsZero() {
-		o.At = time.Now()
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error { return accept(ctx, tx, o) })
 	if err != nil {

@@ -122,7 +122,7 @@ CREATE TABLE lease (
 	pid   INTEGER NOT NULL,
 	until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-`, migrationPause}
+`, migrationPause, migrationLineage}
 
 // States of a delivery.
 const (

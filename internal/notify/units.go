@@ -47,7 +47,7 @@ type Retry struct {
 // UnitCfg is a business unit.
 type UnitCfg struct {
 	Title string   `yaml:"title" jsonschema:"description=Its full name"`
-	Jobs  []string `yaml:"jobs" jsonschema:"description=Jobs that belong to it (names or globs) where the job does not name its unit itself"`
+	Jobs  []string `yaml:"jobs" jsonschema:"description=Jobs that belong to it (names or globs; with a namespace: prod-airflow/gl_*) where the job does not name its unit itself"`
 	Ask   string   `yaml:"ask" jsonschema:"description=Whom its people ask"`
 
 	Calendar string `yaml:"calendar" jsonschema:"description=Its working days: target2 or us-federal or gb or de or de-by … or weekdays or none (each day) or file:PATH with one date a line"`

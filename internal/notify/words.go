@@ -210,6 +210,9 @@ func (t telling) rows() string {
 	if o.RowsIn == 0 && o.RowsOut == 0 && o.Rejected == 0 {
 		return ""
 	}
+	if o.RowsIn == 0 && o.Rejected == 0 && o.Namespace != "" { // another engine, which has not counted its input
+		return "Rows loaded " + number(o.RowsOut)
+	}
 	s := fmt.Sprintf("Rows in %s   loaded %s   rejected %s", number(o.RowsIn), number(o.RowsOut), number(o.Rejected))
 	if o.Rejected > 0 && o.RowsIn > 0 {
 		s += " (" + percent(float64(o.Rejected)/float64(o.RowsIn)) + ")"

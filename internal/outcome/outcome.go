@@ -74,9 +74,11 @@ type Dataset struct {
 type Outcome struct {
 	RunID string `json:"run_id"`
 	Job   string `json:"job"`
-	Kind  string `json:"kind,omitempty"`  // ingest, etl, report
-	Title string `json:"title,omitempty"` // what the business calls it
-	Unit  string `json:"unit,omitempty"`  // the business unit that is told
+	// Namespace is what the job's producer puts before its name: prod-airflow. Empty: weir's own.
+	Namespace string `json:"namespace,omitempty"`
+	Kind      string `json:"kind,omitempty"`  // ingest, etl, report
+	Title     string `json:"title,omitempty"` // what the business calls it
+	Unit      string `json:"unit,omitempty"`  // the business unit that is told
 
 	State    State     `json:"state"`
 	Severity string    `json:"severity,omitempty"` // info, low, medium, high, critical; empty: by state

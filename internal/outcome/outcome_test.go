@@ -106,14 +106,14 @@ func TestOthersReadOurEventByTheStandardFacets(t *testing.T) {
 
 func TestEventsOfOtherProducers(t *testing.T) {
 	for file, want := range map[string]Outcome{
-		"airflow.json": {RunID: "01902e5e-d2aa-7b8b-a1cd-5b2d3e0c1f7e", Job: "settlements.load", Unit: "data-payments", State: Failed, Kind: "task", Title: "Loads settlements",
+		"airflow.json": {RunID: "01902e5e-d2aa-7b8b-a1cd-5b2d3e0c1f7e", Job: "settlements.load", Namespace: "prod", Unit: "data-payments", State: Failed, Kind: "task", Title: "Loads settlements",
 			Cause: Cause{Text: "column fee_eur is missing"}, Interval: Interval{Start: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)},
 			At: time.Date(2026, 11, 23, 7, 8, 11, 0, time.UTC), Ended: time.Date(2026, 11, 23, 7, 8, 11, 0, time.UTC)},
-		"spark.json": {RunID: "d46e465b-d358-4d32-83d4-df660ff614dd", Job: "daily_totals", State: Ready, Kind: "sql_job",
+		"spark.json": {RunID: "d46e465b-d358-4d32-83d4-df660ff614dd", Job: "daily_totals", Namespace: "default", State: Ready, Kind: "sql_job",
 			At: time.Date(2026, 11, 23, 6, 52, 0, 120e6, time.UTC), Ended: time.Date(2026, 11, 23, 6, 52, 0, 120e6, time.UTC),
 			Inputs:  []Dataset{{Namespace: "hdfs://nn", Name: "/bank/transactions", Rows: 4182331}},
 			Outputs: []Dataset{{Namespace: "file", Name: "/warehouse/daily", Rows: 212}}, RowsIn: 4182331, RowsOut: 212},
-		"running.json": {RunID: "d46e465b-d358-4d32-83d4-df660ff614dd", Job: "j", State: Running, Revision: 1795416720, At: time.Date(2026, 11, 23, 6, 52, 0, 0, time.UTC)},
+		"running.json": {RunID: "d46e465b-d358-4d32-83d4-df660ff614dd", Job: "j", Namespace: "n", State: Running, Revision: 1795416720, At: time.Date(2026, 11, 23, 6, 52, 0, 0, time.UTC)},
 	} {
 		t.Run(file, func(t *testing.T) {
 			b, err := os.ReadFile("testdata/" + file)

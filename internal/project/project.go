@@ -34,6 +34,7 @@ type Weir struct {
 	Lake       Lake               `yaml:"lake,omitempty" jsonschema:"description=where tables live"`
 	Hive       Hive               `yaml:"hive,omitempty" jsonschema:"description=servers of HiveServer2's protocol that share the catalog; for reports with engine: hive"`
 	EMR        emr.Config         `yaml:"emr,omitempty" jsonschema:"description=where pipeline submit --to emr and --to emr-serverless run jobs"`
+	Notify     Notify             `yaml:"notify,omitempty" jsonschema:"description=where notify serve takes events from"`
 	Compare    Compare            `yaml:"compare,omitempty" jsonschema:"description=the two builds that loadgen compare measures where nothing else is said"`
 }
 
