@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/internal/notify"
+	"weir/internal/notify/cloudevent"
 	"weir/internal/outcome"
 )
 
@@ -105,37 +106,11 @@ func states() string {
 	return strings.Join(s, ", ")
 }
 
-// payload is the data of io.weir.job.*.v1, as the sns channel sends it.
+// payload is the data of io.weir.job.*.v1: what channels for programs send, and what only a producer knows.
 type payload struct {
-	Unit        string    `json:"unit"`
-	Job         string    `json:"job"`
-	Namespace   string    `json:"namespace"`
-	Kind        string    `json:"kind"`
-	Title       string    `json:"title"`
-	Date        string    `json:"business_date"`
-	Run         string    `json:"run_id"`
-	Revision    int       `json:"revision"`
-	Attempt     int       `json:"attempt"`
-	MaxAttempts int       `json:"max_attempts"`
-	State       string    `json:"state"`
-	Severity    string    `json:"severity"`
-	Started     time.Time `json:"started"`
-	Ended       time.Time `json:"ended"`
-	Rows        struct {
-		In       int64 `json:"in"`
-		Loaded   int64 `json:"loaded"`
-		Rejected int64 `json:"rejected"`
-		Filtered int64 `json:"filtered"`
-	} `json:"rows"`
-	Cause struct {
-		Code      string `json:"code"`
-		Text      string `json:"text"`
-		Retryable bool   `json:"retryable"`
-	} `json:"cause"`
-	Todo  string `json:"todo"`
-	Links struct {
-		Run string `json:"run"`
-	} `json:"links"`
+	cloudevent.Data
+	Namespace string `json:"namespace"`
+	Kind      string `json:"kind"`
 }
 
 func (e cloudEvent) job(state string) ([]notify.Arrival, error) {
@@ -153,7 +128,10 @@ func (e cloudEvent) job(state string) ([]notify.Arrival, error) {
 		RunID: cmp.Or(p.Run, e.ID), Job: p.Job, Namespace: p.Namespace, Kind: p.Kind, Title: p.Title, Unit: p.Unit, State: outcome.State(state), Severity: p.Severity,
 		Attempt: p.Attempt, MaxAttempts: p.MaxAttempts, Revision: p.Revision, Started: p.Started, Ended: p.Ended,
 		RowsIn: p.Rows.In, RowsOut: p.Rows.Loaded, Rejected: p.Rows.Rejected, Filtered: p.Rows.Filtered,
-		Cause: outcome.Cause{Code: p.Cause.Code, Text: p.Cause.Text, Retryable: p.Cause.Retryable}, Todo: p.Todo, LogRef: p.Links.Run,
+		Todo: p.Todo, LogRef: p.Log,
+	}
+	if c := p.Cause; c != nil {
+		o.Cause = outcome.Cause{Code: c.Code, Text: c.Text, Retryable: c.Retryable}
 	}
 	if e.Time != "" {
 		at, err := time.Parse(time.RFC3339Nano, e.Time)
