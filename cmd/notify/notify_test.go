@@ -113,7 +113,7 @@ func TestJSONIsTheLastLineOfStdout(t *testing.T) {
 	home := t.TempDir()
 	for _, args := range [][]string{
 		{"emit", "--job", "j", "--state", "ready", "--json"}, {"outbox", "--json"}, {"explain", "j", "--json"}, {"check", "--json"},
-		{"preview", "--job", "j", "--state", "failed", "--json"}, {"test", "console", "--json"}, {"explain", "nope", "--json"},
+		{"preview", "--job", "j", "--state", "failed", "--json"}, {"test", "console", "--json"}, {"doctor", "--json"}, {"explain", "nope", "--json"},
 	} {
 		_, out, errs := run(t.Context(), home, args...)
 		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")

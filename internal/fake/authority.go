@@ -53,8 +53,12 @@ func (a *Authority) Local(t testing.TB) Certificate {
 // Issue makes a certificate for names and addresses that ends at a time; without any it is a client's.
 func (a *Authority) Issue(t testing.TB, until time.Time, names ...string) Certificate {
 	t.Helper()
+	from := time.Now()
+	if until.Before(from) {
+		from = until
+	}
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "weir test"}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "weir test"}, NotBefore: from.Add(-48 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, n := range names {

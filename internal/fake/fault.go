@@ -34,6 +34,14 @@ type Faults struct {
 	rng        *rand.Rand
 	RetryAfter time.Duration // what TooMany says; 0: one second
 	Delay      time.Duration // between taking a message and answering; set it before the first call
+	Skew       time.Duration // of the server's clock against the right one; set it before the first call
+}
+
+// date tells the time by the server's clock.
+func (f *Faults) date(w http.ResponseWriter) {
+	if f.Skew != 0 {
+		w.Header().Set("Date", time.Now().Add(f.Skew).UTC().Format(http.TimeFormat))
+	}
 }
 
 // Next treats the coming calls so, one after the other.

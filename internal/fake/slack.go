@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -51,6 +52,10 @@ type Slack struct {
 	clock    int64
 	scopes   bool // history may be read
 	page     int
+	granted  string // what auth.test names
+	outside  bool   // the app is not in the channel
+	private  bool
+	archived bool
 }
 
 // NewSlack starts a server that accepts this token.
@@ -71,6 +76,20 @@ func (s *Slack) SetToken(token string) { s.mu.Lock(); defer s.mu.Unlock(); s.tok
 
 // DenyHistory makes the history unreadable: the scope is missing.
 func (s *Slack) DenyHistory() { s.mu.Lock(); defer s.mu.Unlock(); s.scopes = false }
+
+// Grant says which scopes the token has, by name; without the one for it the history cannot be read.
+func (s *Slack) Grant(scopes string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.granted, s.scopes = scopes, strings.Contains(scopes, ":history")
+}
+
+// Room says how the channel is: is the app in it, is it private, archived.
+func (s *Slack) Room(member, private, archived bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outside, s.private, s.archived = !member, private, archived
+}
 
 // Messages are the taken messages, in their order.
 func (s *Slack) Messages() []SlackMessage {
@@ -107,6 +126,7 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad form", http.StatusBadRequest)
 		return
 	}
+	s.date(w)
 	method := r.URL.Path[len("/api/"):]
 	fault := s.draw()
 	s.mu.Lock()
@@ -135,6 +155,9 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := s.handle(method, r)
+	s.mu.Lock()
+	w.Header().Set("X-Oauth-Scopes", s.granted)
+	s.mu.Unlock()
 	if s.Delay > 0 {
 		time.Sleep(s.Delay)
 	}
@@ -191,6 +214,11 @@ func (s *Slack) handle(method string, r *http.Request) map[string]any {
 		return s.history(channel, method == "conversations.replies", r)
 	case "auth.test":
 		return map[string]any{"ok": true, "team": "fake", "user": "weir"}
+	case "conversations.info":
+		if s.granted != "" && !strings.Contains(s.granted, "channels:read") && !strings.Contains(s.granted, "groups:read") {
+			return map[string]any{"ok": false, "error": "missing_scope", "needed": "channels:read", "provided": s.granted}
+		}
+		return map[string]any{"ok": true, "channel": map[string]any{"id": channel, "name": "fin-daily", "is_channel": true, "is_member": !s.outside, "is_private": s.private, "is_archived": s.archived}}
 	}
 	return no("unknown_method")
 }

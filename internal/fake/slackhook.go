@@ -56,6 +56,7 @@ func (s *SlackHook) Messages() []SlackMessage {
 }
 
 func (s *SlackHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.date(w)
 	var m SlackMessage
 	err := json.NewDecoder(r.Body).Decode(&m)
 	say := func(status int, word string) {

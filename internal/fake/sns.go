@@ -16,13 +16,15 @@ type SNSMessage struct {
 	Attributes           map[string]string
 }
 
-// SNS is the part of Amazon SNS that weir uses: Publish of the query protocol. A FIFO topic drops what it has already
+// SNS is the part of Amazon SNS that weir uses: Publish and GetTopicAttributes of the query protocol. A FIFO topic drops what it has already
 // taken under the same deduplication id, and acknowledges it.
 type SNS struct {
 	Faults
 	server *httptest.Server
 
 	mu       sync.Mutex
+	readers  int // confirmed subscriptions
+	pending  int
 	denied   bool
 	messages []SNSMessage
 	dedup    map[string]time.Time
@@ -45,6 +47,13 @@ func (s *SNS) Close() { s.server.CloseClientConnections(); s.server.Close() }
 // Deny refuses all calls as not authorized, or no longer does.
 func (s *SNS) Deny(yes bool) { s.mu.Lock(); defer s.mu.Unlock(); s.denied = yes }
 
+// Subscribe says how many read a topic, and how many have not confirmed yet.
+func (s *SNS) Subscribe(confirmed, pending int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers, s.pending = confirmed, pending
+}
+
 // Messages are the taken messages, in their order.
 func (s *SNS) Messages() []SNSMessage {
 	s.mu.Lock()
@@ -60,6 +69,7 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad form", http.StatusBadRequest)
 		return
 	}
+	s.date(w)
 	fault := s.draw()
 	s.mu.Lock()
 	s.calls++
@@ -87,6 +97,10 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cut(w)
 		return
 	}
+	if r.Form.Get("Action") == "GetTopicAttributes" {
+		s.describe(w)
+		return
+	}
 	if r.Form.Get("Action") != "Publish" {
 		fail(w, http.StatusBadRequest, "InvalidAction", "unknown action")
 		return
@@ -107,6 +121,17 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/xml")
 		fmt.Fprintf(w, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%s</MessageId></PublishResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></PublishResponse>`, id)
 	}
+}
+
+func (s *SNS) describe(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/xml")
+	fmt.Fprint(w, `<GetTopicAttributesResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><GetTopicAttributesResult><Attributes>`)
+	for k, v := range map[string]int{"SubscriptionsConfirmed": s.readers, "SubscriptionsPending": s.pending} {
+		fmt.Fprintf(w, `<entry><key>%s</key><value>%d</value></entry>`, k, v)
+	}
+	fmt.Fprint(w, `</Attributes></GetTopicAttributesResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></GetTopicAttributesResponse>`)
 }
 
 func fail(w http.ResponseWriter, status int, code, text string) {

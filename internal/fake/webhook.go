@@ -55,6 +55,7 @@ func (w *Webhook) Taken() []Delivery {
 }
 
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.date(rw)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

@@ -69,6 +69,25 @@ type WebhookCfg struct {
 	ReceiverDedups bool   `yaml:"receiver_dedups" jsonschema:"description=The receiver drops a second post with the same webhook-id: then an unknown result is sent again without harm"`
 }
 
+// kind names the kind that is set, as it is written in units.yaml.
+func (c ChannelCfg) kind() string {
+	switch {
+	case c.Console != nil:
+		return "console"
+	case c.Slack != nil:
+		return "slack"
+	case c.SlackWebhook != nil:
+		return "slack_webhook"
+	case c.SNS != nil:
+		return "sns"
+	case c.Mail != nil:
+		return "mail"
+	case c.Webhook != nil:
+		return "webhook"
+	}
+	return ""
+}
+
 func (c ChannelCfg) validate(path string, no complain) {
 	n := 0
 	if k := c.Console; k != nil {

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"time"
@@ -98,7 +97,7 @@ func (w *worker) lookFailed(ctx context.Context, tx *sql.Tx, d *delivery, f *cha
 // undecidable does what units.yaml says for a message of which nobody can tell whether it has arrived: bad news rather
 // twice than never, good news rather not twice.
 func (w *worker) undecidable(ctx context.Context, tx *sql.Tx, d *delivery, why string) error {
-	policy := cmp.Or(w.s.units.Channels[w.name].OnUnknown, w.s.units.Defaults.OnUnknown)
+	policy := w.s.onUnknown(w.name)
 	if policy == "" {
 		policy = resend
 		if o := d.Message.Outcome; o.State.Good() || o.State == outcome.Running {

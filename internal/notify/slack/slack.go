@@ -26,6 +26,7 @@ type Config struct {
 	Channel string                 // id, C0FINDAILY: names can change
 	Token   func() (string, error) // asked at each call, so that a mended token works at once
 	URL     string                 // of the API, for tests; empty: Slack's
+	HTTP    *http.Client           // for tests; nil: channel.Client
 }
 
 // New makes the channel.
@@ -33,13 +34,13 @@ func New(c Config) channel.Channel {
 	if c.URL == "" {
 		c.URL = slackgo.APIURL
 	}
-	return &slack{Config: c, http: channel.Client()}
+	if c.HTTP == nil {
+		c.HTTP = channel.Client()
+	}
+	return &slack{c}
 }
 
-type slack struct {
-	Config
-	http *http.Client
-}
+type slack struct{ Config }
 
 // client has slack-go's own retry switched off (its default): it would hide tries, and post again after a dropped connection.
 func (s *slack) client() (*slackgo.Client, error) {
@@ -47,7 +48,7 @@ func (s *slack) client() (*slackgo.Client, error) {
 	if err != nil {
 		return nil, &channel.Failure{Class: channel.Blocked, Code: "no_token", Err: err}
 	}
-	return slackgo.New(token, slackgo.OptionAPIURL(s.URL), slackgo.OptionHTTPClient(s.http)), nil
+	return slackgo.New(token, slackgo.OptionAPIURL(s.URL), slackgo.OptionHTTPClient(s.HTTP)), nil
 }
 
 func (s *slack) Send(ctx context.Context, p channel.Post) (channel.Receipt, error) {
