@@ -68,9 +68,8 @@ func (w *worker) weary() string {
 	return ""
 }
 
-// count takes a call into account.
-func (w *worker) count(op string) {
-	if l := w.s.edits[w.name]; l != nil && op == "edit" {
-		l.Allow()
-	}
+// mayEdit takes one edit out of the app's limit, if there is one left.
+func (w *worker) mayEdit() bool {
+	l := w.s.edits[w.name]
+	return l == nil || l.Allow()
 }

@@ -98,7 +98,6 @@ const idle = 2 * time.Second
 func (w *worker) call(ctx context.Context, d *delivery) (channel.Receipt, error) {
 	p := channel.Post{ID: d.postID(), Group: d.Message.Outcome.Unit + "/" + d.Message.Outcome.Job, Message: d.Message, Mention: d.Mention, Loud: d.Loud, Plain: d.Plain,
 		Continues: d.Continues && d.Op == "post"}
-	w.count(d.Op)
 	switch d.Op {
 	case "edit":
 		p.Mention = "" // an edit pings nobody; the reply does
@@ -180,6 +179,9 @@ func (w *worker) find(ctx context.Context, tx *sql.Tx) (*delivery, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if d.State != stUnknown && d.Part == "root" && d.Ref != "" && !w.mayEdit() {
+		return nil, nil // another channel of the app was quicker
 	}
 	d.First, d.Continues = db.Time(first), gone.Bool
 	if err := json.Unmarshal([]byte(view), &d.Message); err != nil {
