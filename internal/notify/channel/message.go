@@ -13,6 +13,7 @@ type Message struct {
 	Key      string `json:"key"`      // of the thing that is told about: unit/job/date or unit/job/run
 	Revision int    `json:"revision"` // 1, 2, … within the key
 	Incident string `json:"incident,omitempty"`
+	Language string `json:"language,omitempty"` // of its texts: en (or empty), de
 
 	Symbol  string   `json:"symbol"`          // ✅: never alone
 	Word    string   `json:"word"`            // READY
@@ -38,24 +39,25 @@ func (m Message) First() string {
 }
 
 // Short is what screen readers and lock screens show.
-func (m Message) Short() string { return m.First() + ". What to do: " + m.Todo }
+func (m Message) Short() string { return m.First() + ". " + m.Labels().Todo + " " + m.Todo }
 
 // Text is the whole message as plain text.
 func (m Message) Text() string {
 	var b strings.Builder
-	line := func(label, s string) {
+	line := func(before, s string) {
 		if s != "" {
-			b.WriteString(label + s + "\n")
+			b.WriteString(before + s + "\n")
 		}
 	}
 	line("", m.First())
 	for _, l := range m.Lines {
 		line("", l)
 	}
-	line("Why: ", m.Why)
+	label := m.Labels()
+	line(label.Why+" ", m.Why)
 	line("", m.Rows)
-	line("What to do: ", m.Todo)
-	line("Ask: ", m.Ask)
+	line(label.Todo+" ", m.Todo)
+	line(label.Ask+" ", m.Ask)
 	line("", m.Footer)
 	return b.String()
 }

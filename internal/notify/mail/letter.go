@@ -36,6 +36,8 @@ func (m *mailer) letter(p channel.Post) (*gomail.Msg, error) {
 	msg.SetGenHeader(gomail.HeaderReferences, thread)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office answers, please
 	msg.SetGenHeader("X-Weir-Event", line(p.Message.EventID, maxSubject))
+	msg.SetUserAgent("weir-notify")
+	msg.SetGenHeader("Content-Language", p.Message.Lang())
 	msg.SetDate()
 	msg.Subject(Subject(p.Message))
 	if s := p.Message.Severity; !p.Message.Outcome.State.Good() && (s == "high" || s == "critical") {
@@ -89,14 +91,14 @@ func cut(s string, n int) string {
 
 // page escapes all that it shows. Its colours carry no meaning of their own: the words do.
 var page = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{{.Subject}}</title></head>
+<html lang="{{.Lang}}"><head><meta charset="utf-8"><title>{{.Subject}}</title></head>
 <body style="font-family: sans-serif; font-size: 15px; line-height: 1.45; color: #1a1a1a; background: #ffffff;">
 <h1 style="font-size: 18px; margin: 0 0 8px 0;">{{.First}}</h1>
 {{range .Lines}}<p style="margin: 4px 0;">{{.}}</p>
-{{end}}{{with .Why}}<p style="margin: 4px 0;"><b>Why:</b> {{.}}</p>
+{{end}}{{with .Why}}<p style="margin: 4px 0;"><b>{{$.Label.Why}}</b> {{.}}</p>
 {{end}}{{with .Rows}}<p style="margin: 4px 0;">{{.}}</p>
-{{end}}<p style="margin: 10px 0 4px 0;"><b>What to do:</b> {{.Todo}}</p>
-{{with .Ask}}<p style="margin: 4px 0;">Ask: {{.}}</p>
+{{end}}<p style="margin: 10px 0 4px 0;"><b>{{.Label.Todo}}</b> {{.Todo}}</p>
+{{with .Ask}}<p style="margin: 4px 0;">{{$.Label.Ask}} {{.}}</p>
 {{end}}<p style="margin: 12px 0 0 0; font-size: 12px; color: #595959;">{{.Footer}}</p>
 </body></html>
 `))
@@ -110,7 +112,7 @@ func HTML(m channel.Message) (string, error) {
 	}
 	var b bytes.Buffer
 	err := page.Execute(&b, map[string]any{
-		"Subject": Subject(m), "First": cut(m.First(), free), "Lines": lines, "Why": cut(m.Why, free), "Rows": cut(m.Rows, free), "Todo": cut(m.Todo, free),
+		"Lang": m.Lang(), "Label": m.Labels(), "Subject": Subject(m), "First": cut(m.First(), free), "Lines": lines, "Why": cut(m.Why, free), "Rows": cut(m.Rows, free), "Todo": cut(m.Todo, free),
 		"Ask": cut(m.Ask, free), "Footer": cut(m.Footer, free),
 	})
 	return b.String(), err

@@ -146,6 +146,7 @@ func dialFailed(err error) error {
 	f := &channel.Failure{Class: channel.Again, Code: "unreachable", Err: err}
 	var cert *tls.CertificateVerificationError
 	var said *textproto.Error
+	var timed net.Error
 	switch {
 	case errors.As(err, &cert):
 		f.Class, f.Code = channel.Blocked, "bad_certificate"
@@ -154,12 +155,12 @@ func dialFailed(err error) error {
 		if said.Code >= 500 { // a login refused, a host that we may not use
 			f.Class = channel.Blocked
 		}
+	case errors.As(err, &timed) && timed.Timeout(): // also in the middle of a login
+		f.Code = "timeout"
 	case strings.Contains(err.Error(), "STARTTLS"):
 		f.Class, f.Code = channel.Blocked, "no_starttls"
 	case strings.Contains(err.Error(), "AUTH"), strings.Contains(err.Error(), "auth"):
 		f.Class, f.Code = channel.Blocked, "no_auth"
-	case errors.Is(err, context.DeadlineExceeded):
-		f.Code = "timeout"
 	}
 	return f
 }

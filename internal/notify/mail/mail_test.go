@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
+	"os"
 	"strings"
 	"testing"
 
@@ -202,9 +203,29 @@ func TestARelayOnThisMachine(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got["text/plain"], "✖ FAILED") {
 		t.Errorf("%v", got)
 	}
+	if f := channel.Classify(dialFailed(fmt.Errorf("SMTP AUTH failed: %w", os.ErrDeadlineExceeded))); f.Class != channel.Again || f.Code != "timeout" {
+		t.Errorf("a server that is slow at the login: %+v", f)
+	}
 	nobody := New(Config{Server: "127.0.0.1:1", Security: None, From: "a@b.example", To: []string{"c@d.example"}})
 	_, err := nobody.Send(t.Context(), p)
 	if f := channel.Classify(err); f.Class != channel.Again || f.Code != "unreachable" {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAMailInGermanSaysSo(t *testing.T) {
+	server, ch := open(t, nil)
+	p := channeltest.Post("a")
+	p.Message.Language = "de"
+	if _, err := ch.Send(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	m := server.Taken()[0]
+	got := parts(t, m)
+	if !strings.Contains(got["text/html"], `<html lang="de">`) || !strings.Contains(got["text/html"], "<b>Was zu tun ist:</b> wait") || !strings.Contains(got["text/plain"], "Was zu tun ist: wait") {
+		t.Errorf("%v", got)
+	}
+	if lang := read(t, m).Header.Get("Content-Language"); lang != "de" {
+		t.Errorf("Content-Language %q", lang)
 	}
 }

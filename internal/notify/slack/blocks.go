@@ -36,6 +36,7 @@ func render(p channel.Post) (string, []slackgo.Block) {
 	if p.Plain {
 		return cut(escape(m.Text()), maxText-utf16Len(more(p))-1) + more(p), nil
 	}
+	label := m.Labels()
 	text := cut(escape(m.Short()), maxText-300)
 	if p.Mention != "" {
 		text += " " + mention(p.Mention)
@@ -51,15 +52,15 @@ func render(p channel.Post) (string, []slackgo.Block) {
 		body = append(body, cut(escape(l), maxLine))
 	}
 	if m.Why != "" {
-		body = append(body, "*Why:* "+cut(escape(m.Why), maxLine))
+		body = append(body, "*"+label.Why+"* "+cut(escape(m.Why), maxLine))
 	}
 	if m.Rows != "" {
 		body = append(body, cut(escape(m.Rows), maxLine))
 	}
 	section(body...)
-	do := []string{"*What to do:* " + cut(escape(m.Todo), 2*maxLine)}
+	do := []string{"*" + label.Todo + "* " + cut(escape(m.Todo), 2*maxLine)}
 	if m.Ask != "" {
-		do = append(do, "Ask: "+cut(mention(m.Ask), maxLine))
+		do = append(do, label.Ask+" "+cut(asked(m.Ask), maxLine))
 	}
 	if p.Mention != "" {
 		do = append(do, mention(p.Mention))
@@ -82,7 +83,7 @@ func more(p channel.Post) string {
 	if !p.Continues {
 		return ""
 	}
-	return "\n↪ This continues an earlier message that can no longer be changed."
+	return "\n↪ " + p.Message.Labels().Continues
 }
 
 // mrkdwn is verbatim: Slack must not turn a bare address or #word of an error text into a link.
@@ -131,6 +132,20 @@ func mention(who string) string {
 		return "<@" + name + ">"
 	}
 	return escape(who)
+}
+
+// asked writes whom to ask: names of users and groups are shown for their ids, but a line that stands in every message must
+// not wake a whole channel.
+func asked(who string) string {
+	words := strings.Fields(who)
+	for i, w := range words {
+		if id.MatchString(strings.TrimPrefix(w, "@")) {
+			words[i] = mention(w)
+		} else {
+			words[i] = escape(w)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // cut shortens to n units, without tearing a character or an escape.

@@ -104,6 +104,14 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+func TestAskNamesPeopleAndNeverAWholeChannel(t *testing.T) {
+	for who, want := range map[string]string{"@data-payments": "@data-payments", "S0PAYMENTS or @U0BOSS00": "<!subteam^S0PAYMENTS> or <@U0BOSS00>", "@here @channel <!everyone>": "@here @channel &lt;!everyone&gt;"} {
+		if got := asked(who); got != want {
+			t.Errorf("%s: %s, want %s", who, got, want)
+		}
+	}
+}
+
 func TestGoldenBlocks(t *testing.T) {
 	server, ch := open(t)
 	p := channeltest.Post("a")

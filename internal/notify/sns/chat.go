@@ -46,13 +46,13 @@ func chatOf(p channel.Post) chat {
 	m := p.Message
 	lines := append([]string(nil), m.Lines...)
 	if m.Why != "" {
-		lines = append(lines, "Why: "+m.Why)
+		lines = append(lines, m.Labels().Why+" "+m.Why)
 	}
 	if m.Rows != "" {
 		lines = append(lines, m.Rows)
 	}
 	if m.Ask != "" {
-		lines = append(lines, "Ask: "+m.Ask)
+		lines = append(lines, m.Labels().Ask+" "+m.Ask)
 	}
 	lines = append(lines, m.Footer)
 	thread := m.Incident
