@@ -22,6 +22,7 @@ type ChannelCfg struct {
 	Webhook      *WebhookCfg      `yaml:"webhook" jsonschema:"description=Any HTTP receiver; signed CloudEvents"`
 
 	OnUnknown string `yaml:"on_unknown" jsonschema:"description=As in defaults but for this channel alone: resend or hold"`
+	Retry     Retry  `yaml:"retry" jsonschema:"description=As in defaults but for this channel alone"`
 }
 
 // ConsoleCfg is a file to which each message is added.
@@ -134,6 +135,7 @@ func (c ChannelCfg) validate(path string, no complain) {
 	if c.OnUnknown != "" && c.OnUnknown != resend && c.OnUnknown != hold {
 		no(path+".on_unknown", "%q is unknown; write resend or hold", c.OnUnknown)
 	}
+	c.Retry.validate(path+".retry", no)
 }
 
 func (k *MailCfg) validate(path string, no complain) {

@@ -44,6 +44,7 @@ func TestMistakesInChannelsHaveTheirPlace(t *testing.T) {
 		"a signing key itself":     {"secret: env:HOOK_SECRET", "secret: very-secret", `must say where the secret is`},
 		"unsigned":                 {"secret: env:HOOK_SECRET, ", "", `missing key "secret"`},
 		"on_unknown":               {"on_unknown: hold", "on_unknown: wait", `"wait" is unknown; write resend or hold`},
+		"a negative retry":         {"on_unknown: hold", "retry: { tries: -1 }", `must not be negative`},
 		"two kinds":                {"app:   { slack: { channel: C0FINDAILY, token: env:SLACK_TOKEN } }", "app: { slack_webhook: { url: env:HOOK }, slack: { channel: C0FINDAILY, token: env:SLACK_TOKEN } }", `exactly one of`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,4 +128,26 @@ func TestAWebhookFromTheOutbox(t *testing.T) {
 	if err != nil || strings.Contains(x.Text(), "very-secret") || !strings.Contains(x.Text(), "sent") {
 		t.Errorf("%v\n%s", err, x.Text())
 	}
+}
+
+func TestRetryOfAChannelIsStrongerThanTheDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := make([]error, 40)
+		for i := range refuse {
+			refuse[i] = &channel.Failure{Class: channel.Again, Code: "busy"}
+		}
+		daily, platform := &flat{answer: refuse}, &flat{}
+		u := units(t, strings.Replace(twoChannels, "daily: {console: {path: stdout}}", "daily: {console: {path: stdout}, retry: {tries: 3}}", 1))
+		u.Defaults.Retry.Tries = 20
+		s, err := Open(t.Context(), outbox(t), u, Options{Extra: map[string]channel.Channel{"daily": daily, "platform": platform}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closed(t, s)
+		accepted(t, s, settlements(outcome.Failed, nil))
+		drain(t, s, time.Hour)
+		if len(daily.calls) != 3 || told(platform) != "NOT DELIVERED" {
+			t.Errorf("%d calls, the fallback was told %q", len(daily.calls), told(platform))
+		}
+	})
 }

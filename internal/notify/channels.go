@@ -93,20 +93,24 @@ func orDiscard(w io.Writer) io.Writer {
 	return w
 }
 
-func (s *Service) budget() time.Duration {
-	return cmp.Or(time.Duration(s.units.Defaults.Retry.Budget), 24*time.Hour)
+// retryOf is how long a channel's messages are tried again: its own setting over the defaults.
+func (s *Service) retryOf(name string) Retry {
+	d, c := s.units.Defaults.Retry, s.units.Channels[name].Retry
+	return Retry{
+		Budget:  cmp.Or(c.Budget, d.Budget, config.Duration(24*time.Hour)),
+		MaxWait: cmp.Or(c.MaxWait, d.MaxWait, config.Duration(5*time.Minute)),
+		Tries:   cmp.Or(c.Tries, d.Tries, 40),
+	}
 }
 
-func (s *Service) maxWait() time.Duration {
-	return cmp.Or(time.Duration(s.units.Defaults.Retry.MaxWait), 5*time.Minute)
-}
+func (s *Service) budgetOf(name string) time.Duration { return time.Duration(s.retryOf(name).Budget) }
 
-func (s *Service) maxTries() int { return cmp.Or(s.units.Defaults.Retry.Tries, 40) }
+func (s *Service) budget() time.Duration { return s.budgetOf("") }
 
 // backoff is the wait before the next try after n failed ones: full jitter, so that senders do not come back together.
-func (s *Service) backoff(n int) time.Duration {
-	most := s.maxWait()
-	if d := s.opt.FirstWait << min(n, 20); d < most {
+func (w *worker) backoff(n int) time.Duration {
+	most := time.Duration(w.s.retryOf(w.name).MaxWait)
+	if d := w.s.opt.FirstWait << min(n, 20); d < most {
 		most = d
 	}
 	return jitter(most)

@@ -84,7 +84,7 @@ func (w *worker) lookFailed(ctx context.Context, tx *sql.Tx, d *delivery, f *cha
 	case f.Class == channel.Gone: // the thread is gone, and the reply with it
 		return w.failed(ctx, tx, d, f)
 	}
-	wait := w.s.backoff(d.Looks)
+	wait := w.backoff(d.Looks)
 	if f.After > 0 {
 		wait = max(f.After, wait) + jitter(time.Second)
 		if err := w.leaveAlone(ctx, tx, "look", now.Add(wait)); err != nil {

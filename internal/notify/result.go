@@ -73,7 +73,7 @@ func (w *worker) failed(ctx context.Context, tx *sql.Tx, d *delivery, f *channel
 	now := time.Now()
 	switch f.Class {
 	case channel.Again:
-		wait := w.s.backoff(d.Tries)
+		wait := w.backoff(d.Tries)
 		if f.After > 0 {
 			// The far side has said when: nobody calls this method of the channel before, and then not all at once.
 			wait = max(f.After, wait) + jitter(time.Second)
@@ -102,9 +102,9 @@ func (w *worker) failed(ctx context.Context, tx *sql.Tx, d *delivery, f *channel
 	_, _, repeater := powers(w.channel)
 	switch {
 	case w.s.opt.blind, d.Op == "edit": // an edit is idempotent
-		return w.later(ctx, tx, d, stRetry, w.s.backoff(d.Tries), f)
+		return w.later(ctx, tx, d, stRetry, w.backoff(d.Tries), f)
 	case repeater != nil && repeater.Repeatable(now.Sub(d.First)):
-		return w.later(ctx, tx, d, stRetry, w.s.backoff(d.Tries), f)
+		return w.later(ctx, tx, d, stRetry, w.backoff(d.Tries), f)
 	}
 	return w.later(ctx, tx, d, stUnknown, w.s.opt.LookWait, f)
 }
@@ -116,7 +116,7 @@ func (w *worker) later(ctx context.Context, tx *sql.Tx, d *delivery, state strin
 	if err := tx.QueryRowContext(ctx, "UPDATE delivery SET tries = tries + 1, looks = 0 WHERE id = ? RETURNING tries, budget", d.ID).Scan(&d.Tries, &budget); err != nil {
 		return err
 	}
-	if state != stUnknown && (d.Tries >= w.s.maxTries() || now.UnixMicro() > budget) {
+	if state != stUnknown && (d.Tries >= w.s.retryOf(w.name).Tries || now.UnixMicro() > budget) {
 		return w.dead(ctx, tx, d, fmt.Sprintf("given up after %d tries: %s", d.Tries, f.Code))
 	}
 	return w.set(ctx, tx, d, state, now.Add(wait), f.Code)

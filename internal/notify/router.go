@@ -199,7 +199,7 @@ func (s *Service) deliver(ctx context.Context, tx *sql.Tx, event, key string, o 
 	insert := func(part string, loud bool) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO delivery (event_id, key, channel, part, state, must_tell, loud, mention, created, next_at, budget)
 			VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			event, key, to.channel, part, c.mustTell, loud, mention, now.UnixMicro(), at.UnixMicro(), now.Add(s.budget()).UnixMicro())
+			event, key, to.channel, part, c.mustTell, loud, mention, now.UnixMicro(), at.UnixMicro(), now.Add(s.budgetOf(to.channel)).UnixMicro())
 		return err
 	}
 	if err := insert("root", false); err != nil {

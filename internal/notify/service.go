@@ -222,8 +222,12 @@ func jitter(d time.Duration) time.Duration {
 func (s *Service) Redrive(ctx context.Context, delivery int64) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
+		var name string
+		if err := tx.QueryRowContext(ctx, "SELECT channel FROM delivery WHERE id = ?", delivery).Scan(&name); err != nil {
+			return fmt.Errorf("there is no such delivery: %w", err)
+		}
 		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'ready', tries = 0, looks = 0, next_at = ?, budget = ?, reason = 'redriven' WHERE id = ? AND state IN ('dead', 'held')",
-			now.UnixMicro(), now.Add(s.budget()).UnixMicro(), delivery)
+			now.UnixMicro(), now.Add(s.budgetOf(name)).UnixMicro(), delivery)
 		if err != nil {
 			return err
 		}

@@ -146,9 +146,13 @@ func (d Defaults) validate(no complain) {
 	if d.OnUnknown != "" && d.OnUnknown != resend && d.OnUnknown != hold {
 		no("defaults.on_unknown", "%q is unknown; write resend or hold", d.OnUnknown)
 	}
-	for name, v := range map[string]int64{"budget": int64(d.Retry.Budget), "max_wait": int64(d.Retry.MaxWait), "tries": int64(d.Retry.Tries)} {
+	d.Retry.validate("defaults.retry", no)
+}
+
+func (r Retry) validate(path string, no complain) {
+	for name, v := range map[string]int64{"budget": int64(r.Budget), "max_wait": int64(r.MaxWait), "tries": int64(r.Tries)} {
 		if v < 0 {
-			no("defaults.retry."+name, "must not be negative")
+			no(path+"."+name, "must not be negative")
 		}
 	}
 }

@@ -130,6 +130,15 @@ default: [fifo, mail, chat]
 		t.Fatal(err)
 	}
 	defer s.Close()
+	found, err := s.Doctor(t.Context(), "fifo", "mail", "chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, readers := range []string{"2 confirmed", "1 confirmed", "1 confirmed"} {
+		if said := fmt.Sprint(found[i].Findings); found[i].Bad() || !strings.Contains(said, readers) || !strings.Contains(said, "agrees with ours") {
+			t.Errorf("the doctor says of %s: %s", found[i].Channel, said)
+		}
+	}
 	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	tell := func(job string, state outcome.State, minute int, cause string) {
 		t.Helper()
