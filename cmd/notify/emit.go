@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -75,6 +78,7 @@ func (f *outcomeFlags) outcome(now time.Time) (outcome.Outcome, error) {
 func emitCommand(p *program) *cobra.Command {
 	var f outcomeFlags
 	var noSend bool
+	var spool string
 	var wait time.Duration
 	c := &cobra.Command{
 		Use:   "emit [FILE]",
@@ -93,6 +97,9 @@ It returns when they are on the disk and, unless --no-send, have been told or --
 			if err != nil {
 				return err
 			}
+			if spool != "" {
+				return p.drop(spool, all)
+			}
 			return p.with(c, func(ctx context.Context, s *notify.Service) error {
 				return p.emit(ctx, s, all, noSend, wait)
 			})
@@ -100,6 +107,7 @@ It returns when they are on the disk and, unless --no-send, have been told or --
 	}
 	f.add(c.Flags())
 	c.Flags().BoolVar(&noSend, "no-send", false, "only accept; 'notify serve' sends")
+	c.Flags().StringVar(&spool, "spool", "", "only put it as a file into this directory, which 'notify serve' watches")
 	c.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the messages to leave")
 	return c
 }
@@ -147,6 +155,26 @@ func (p *program) outcomes(f *outcomeFlags, fs *pflag.FlagSet, args []string) ([
 		all = append(all, a.Outcome)
 	}
 	return all, err
+}
+
+// drop puts events into a spool: for a machine that shares a directory with notify, but not its home.
+func (p *program) drop(dir string, all []notify.Arrival) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, a := range all {
+		e := outcome.FromOutcome(a.Outcome)
+		if a.Event != nil {
+			e = *a.Event
+		}
+		if err := enc.Encode(e); err != nil {
+			return err
+		}
+	}
+	name := ulid.Make().String() + ".json"
+	if err := intake.Drop(dir, name, b.Bytes()); err != nil {
+		return err
+	}
+	return p.Result(map[string]any{"file": filepath.Join(dir, name), "events": len(all)}, fmt.Sprintf("%d events in %s\n", len(all), filepath.Join(dir, name)))
 }
 
 // emitted is the result of emit.

@@ -99,7 +99,7 @@ type watched struct {
 	once bool
 }
 
-var address = regexp.MustCompile(`http://\S+`)
+var address = regexp.MustCompile(`https?://\S+`)
 
 func (w *watched) Write(b []byte) (int, error) {
 	if m := address.Find(b); m != nil && !w.once {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -95,7 +96,11 @@ func (in *inputs) serve(ctx context.Context, s *notify.Service) error {
 		}
 		parts = append(parts, answer)
 	}
-	parts = append(parts, s.Run, in.relay(s, metrics).Run)
+	more, err := in.pulls(s, metrics)
+	if err != nil {
+		return err
+	}
+	parts = append(append(parts, s.Run, in.relay(s, metrics).Run), more...)
 	g, ctx := errgroup.WithContext(ctx)
 	for _, run := range parts {
 		g.Go(func() error { return run(ctx) })
@@ -110,10 +115,47 @@ func (in *inputs) serve(ctx context.Context, s *notify.Service) error {
 	return in.Result(st, figures(st))
 }
 
+// pulls are the inputs that notify asks for events itself, and the sign of life.
+func (in *inputs) pulls(s *notify.Service, metrics *intake.Metrics) ([]func(context.Context) error, error) {
+	aside := intake.Aside(in.project.In("refused"))
+	parts := []func(context.Context) error{intake.Spool{Dir: in.cfg.Spool, Taker: s, Metrics: metrics, Log: in.Log}.Run}
+	if k := in.cfg.Kafka; k.Topic != "" {
+		if err := in.project.Use(k.Cluster); err != nil {
+			return nil, cli.Usage(fmt.Errorf("notify.kafka: %w", err), "")
+		}
+		brokers, _, err := in.project.Resolve()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, intake.Kafka{Config: brokers, Topic: k.Topic, Group: k.Group, Taker: s, Aside: aside, Metrics: metrics, Log: in.Log}.Run)
+	}
+	if q := in.cfg.SQS; q.Queue != "" {
+		parts = append(parts, intake.SQS{Queue: q.Queue, Region: q.Region, Endpoint: q.Endpoint, Taker: s, Aside: aside, Metrics: metrics, Log: in.Log}.Run)
+	}
+	if h := in.cfg.Heartbeat; h.URL != "" || h.Channel != "" {
+		beat := intake.Heartbeat{URL: h.URL.Reveal(), Every: time.Duration(h.Every), Log: in.Log, Healthy: func(ctx context.Context) error {
+			now, err := intake.Check(ctx, s, time.Duration(in.cfg.MaxWait))
+			if err == nil && now.Reason != "" {
+				err = errors.New(now.Reason)
+			}
+			return err
+		}}
+		if h.Channel != "" {
+			var err error
+			if beat.Send, err = s.Beat(h.Channel); err != nil {
+				return nil, cli.Usage(fmt.Errorf("notify.heartbeat: %w", err), "name a channel of units.yaml")
+			}
+		}
+		parts = append(parts, beat.Run)
+	}
+	return parts, nil
+}
+
 // listen opens the listener; what it gives answers until ctx ends.
 func (in *inputs) listen(s *notify.Service, metrics *intake.Metrics) (func(ctx context.Context) error, error) {
 	web := intake.Web{Notify: s, Guard: intake.NewGuard(in.beyond, in.cfg.Token.Reveal(), in.cfg.Rate), Metrics: metrics, MaxWait: time.Duration(in.cfg.MaxWait)}
 	server := intake.Server(web.Handler())
+	server.ErrorLog = slog.NewLogLogger(in.Log.Handler(), slog.LevelDebug) // handshakes of strangers
 	scheme := "http"
 	if in.cfg.TLS.Cert != "" {
 		var err error

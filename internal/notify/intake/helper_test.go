@@ -67,7 +67,7 @@ channels:
   fin: {console: {path: stdout}}
   rest: {console: {path: stdout}}
 units:
-  FIN: {title: Finance, jobs: [by_name, "emr/*/by_place"]}
+  FIN: {title: Finance, jobs: [by_name, "emr-serverless/*/by_place"]}
 routes:
   - {when: unit = "FIN", to: [fin]}
 default: [rest]

@@ -135,8 +135,10 @@ func decodeRunEvent(body []byte) ([]notify.Arrival, error) {
 
 // Each reads one JSON value after the other, as files hold them, and says where the first mistake is.
 func Each(r io.Reader, do func([]notify.Arrival) error) (n int, err error) {
-	for dec := json.NewDecoder(r); ; n++ {
+	in := &bounded{r: r}
+	for dec := json.NewDecoder(in); ; n++ {
 		var raw json.RawMessage
+		in.left = 4 * MaxBytes // for the next value and what the decoder reads ahead
 		err := dec.Decode(&raw)
 		if errors.Is(err, io.EOF) {
 			return n, nil
@@ -144,6 +146,9 @@ func Each(r io.Reader, do func([]notify.Arrival) error) (n int, err error) {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return n, malformed("event %d: %w", n+1, err)
+		}
+		if errors.Is(err, errTooBig) {
+			return n, no(http.StatusRequestEntityTooLarge, "event %d: more than %d bytes", n+1, MaxBytes)
 		}
 		if err != nil {
 			return n, err
@@ -158,6 +163,23 @@ func Each(r io.Reader, do func([]notify.Arrival) error) (n int, err error) {
 			return n, err
 		}
 	}
+}
+
+var errTooBig = errors.New("too big")
+
+// bounded ends a value that has no end.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooBig
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // sane bounds what the decoders are given.
