@@ -71,16 +71,12 @@ func (l *Lane) next(topic int) int32 {
 	return best
 }
 
-// sweep seals what has lingered. While the broker is behind with a partition its batch goes on filling: more of the same would only
+// sweep seals what has lingered. While the broker is busy with a partition its batch goes on filling: more of the same would only
 // wait longer, in smaller pieces.
 func (l *Lane) sweep(now time.Duration) {
-	enough := int32(2) // one on its way, one behind it
-	if l.p.Linger == 0 {
-		enough = 1
-	}
 	for i := len(l.list) - 1; i >= 0; i-- {
 		b := l.list[i]
-		if now-b.opened >= l.p.Linger && l.p.partitions[b.Topic][b.Partition].waiting.Load() < enough {
+		if now-b.opened >= l.p.Linger && l.p.partitions[b.Topic][b.Partition].waiting.Load() == 0 {
 			l.seal(b)
 		}
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	Acks       int16
 	Idempotent bool
 	Batch      int            // bytes of a batch's records, uncompressed; a larger record has a batch of its own
-	Linger     time.Duration  // how long a batch waits to be full, while its lane goes on; 0: as long as its partition is busy
+	Linger     time.Duration  // how long a batch waits to be full, while its lane goes on; longer as long as its partition is busy
 	Delivery   time.Duration  // how long a batch is tried, from its first record on
 	Window     int64          // records without an answer, at most, over all lanes
 	Compressor kgo.Compressor // nil: none
