@@ -62,6 +62,7 @@ func TestAKilledRunIsResumed(t *testing.T) {
 	}{
 		"without keys":            {head + "rate: {stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nvalue: {schema: {file: s.avsc}}\n", 50_000, true},
 		"keys, poisson, mistakes": {head + "rate: {arrival: poisson, stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nkey: {field: account_id, cardinality: 1k}\nfaults: {duplicate: 1%, poison: {share: 1%, kinds: [bad_magic, truncated]}}\n", 50_000, true},
+		"at full speed":           {head + "rate: max\nvolume: {messages: 1500k}\nvalue: {schema: {file: s.avsc}}\n", 1_500_000, true},
 		"transactions":            {head + "rate: {stages: [{target: 10k/s}]}\nvolume: {messages: 25k}\nproducer: {transaction: {messages: 500, abort: 20%}}\n", 25_000, false},
 	} {
 		t.Run(name, func(t *testing.T) {
