@@ -105,8 +105,6 @@ func (s *Service) retryOf(name string) Retry {
 
 func (s *Service) budgetOf(name string) time.Duration { return time.Duration(s.retryOf(name).Budget) }
 
-func (s *Service) budget() time.Duration { return s.budgetOf("") }
-
 // backoff is the wait before the next try after n failed ones: full jitter, so that senders do not come back together.
 func (w *worker) backoff(n int) time.Duration {
 	most := time.Duration(w.s.retryOf(w.name).MaxWait)
