@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"html/template"
+	"mime"
 	"strings"
 	"unicode"
 
@@ -39,7 +40,7 @@ func (m *mailer) letter(p channel.Post) (*gomail.Msg, error) {
 	msg.SetUserAgent("weir-notify")
 	msg.SetGenHeader("Content-Language", p.Message.Lang())
 	msg.SetDate()
-	msg.Subject(Subject(p.Message))
+	msg.SetGenHeader(gomail.HeaderSubject, coded(Subject(p.Message)))
 	if s := p.Message.Severity; !p.Message.Outcome.State.Good() && (s == "high" || s == "critical") {
 		msg.SetImportance(gomail.ImportanceHigh)
 	}
@@ -63,6 +64,18 @@ func id(kind, name string) string {
 // Subject has the state in brackets: mail programs leave them out when they compare subjects to form a thread (RFC 5256).
 func Subject(m channel.Message) string {
 	return line("["+strings.NewReplacer("[", "(", "]", ")").Replace(m.Word)+"] "+m.Subject, maxSubject)
+}
+
+// coded writes a subject for a header, the word in brackets by itself: as one long coded word the library would put it all on
+// the second line, and readers see a blank in front.
+func coded(subject string) string {
+	word, rest, _ := strings.Cut(subject, "] ")
+	word += "]"
+	enc := func(s string) string { return mime.QEncoding.Encode("utf-8", s) }
+	if enc(word) != word && enc(rest) != rest {
+		word += " " // blanks between two coded words do not count
+	}
+	return enc(word) + " " + enc(rest)
 }
 
 // line is s in one line.

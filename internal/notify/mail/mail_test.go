@@ -131,6 +131,26 @@ func TestTextAndPageWithEverythingEscaped(t *testing.T) {
 	}
 }
 
+func TestSubjectsAreReadAsTheyWereMeant(t *testing.T) {
+	for _, word := range []string{"FAILED", "READY WITH WARNING", "VERSPÄTET"} {
+		for _, what := range []string{"Daily settlements for Fri 20 Nov 2026", "Tägliche Umsätze für " + strings.Repeat("Köln ", 20) + "am 20.11.", "a]] b", "[x] y"} {
+			server, ch := open(t, nil)
+			p := channeltest.Post("a")
+			p.Message.Word, p.Message.Subject = word, what
+			if _, err := ch.Send(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			raw := server.Taken()[0].Text
+			if got, err := new(mime.WordDecoder).DecodeHeader(read(t, server.Taken()[0]).Header.Get("Subject")); err != nil || got != "["+word+"] "+what {
+				t.Errorf("%q, %v", got, err)
+			}
+			if strings.Contains(raw, "Subject:\r\n") || strings.Contains(raw, "Subject:\n") || !strings.Contains(raw, "Subject: ") {
+				t.Errorf("the first line of the subject is empty:\n%.300s", raw)
+			}
+		}
+	}
+}
+
 func TestMailsOfOneJobAndDateFormAThread(t *testing.T) {
 	server, ch := open(t, nil)
 	other := channeltest.Post("c")

@@ -180,6 +180,14 @@ func Moto(t testing.TB) (endpoint string) {
 	return fmt.Sprintf("http://127.0.0.1:%d", serve(t, "moto", 1).port)
 }
 
+// Receivers starts a mail server and a receiver of webhooks that others wrote. See receivers.py for what they ask of the environment.
+func Receivers(t testing.TB) (http, smtp string) {
+	t.Helper()
+	need(t, "receivers", "python3")
+	p := serve(t, "receivers", 2).port
+	return fmt.Sprintf("http://127.0.0.1:%d", p), fmt.Sprintf("127.0.0.1:%d", p+1)
+}
+
 // Scheduler is an Airflow with its scheduler.
 type Scheduler struct{ *server }
 
