@@ -41,7 +41,7 @@ func render(p channel.Post) (string, []slackgo.Block) {
 	if p.Mention != "" {
 		text += " " + mention(p.Mention)
 	}
-	blocks := []slackgo.Block{slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, cut(clean(m.First()), maxHeader), false, false))}
+	blocks := []slackgo.Block{slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, cut(inert.Replace(clean(m.First())), maxHeader), false, false))}
 	section := func(lines ...string) {
 		if s := strings.Join(lines, "\n"); s != "" {
 			blocks = append(blocks, slackgo.NewSectionBlock(mrkdwn(cut(s, maxSection)), nil, nil))
@@ -95,6 +95,9 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // escape keeps text from being read as markup: Slack acts on <!channel> and <http://…|text> only with real angle brackets.
 func escape(s string) string { return escaper.Replace(clean(s)) }
+
+// inert is for plain text, where Slack documents no markup and no escapes: without angle brackets there can be neither.
+var inert = strings.NewReplacer("<", "‹", ">", "›")
 
 // clean drops what is not seen and changes what is: control characters, and those that turn the direction of writing, by
 // which an error's text could make its readers see another one. Right-to-left letters themselves stay.

@@ -150,8 +150,8 @@ func check(t *testing.T, m fake.SlackMessage, mentions bool) {
 		if b.Text != nil {
 			if b.Text.Type == "mrkdwn" {
 				shown += "\n" + b.Text.Text
-			} else if strings.ContainsFunc(b.Text.Text, hidden) {
-				t.Errorf("unseen characters in %.200q", b.Text.Text)
+			} else if strings.ContainsFunc(b.Text.Text, hidden) || strings.ContainsAny(b.Text.Text, "<>") {
+				t.Errorf("unseen characters or angle brackets in %.200q", b.Text.Text)
 			}
 			if b.Text.Type == "mrkdwn" && !b.Text.Verbatim {
 				t.Error("not verbatim: Slack would look for addresses and channels in it")

@@ -8,8 +8,8 @@ import (
 )
 
 // Custom notifications of Amazon Q Developer in chat applications (AWS Chatbot), which brings a topic to Slack and Teams:
-// docs.aws.amazon.com/chatbot, "Custom notifications". Notifications with one threadId stand in one thread. Limits in
-// characters.
+// docs.aws.amazon.com/chatbot, "Custom notifications". Notifications with one threadId stand in one thread. The limits are
+// ours, in bytes: what is longer is read by nobody in a chat.
 const (
 	maxTitle       = 250
 	maxDescription = 8000
