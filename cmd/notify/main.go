@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
 	"weir/internal/notify"
+	"weir/internal/project"
 )
 
 func main() { os.Exit(cli.Main("notify", newCommand)) }
@@ -55,7 +55,11 @@ func (p *program) service(c *cobra.Command) (*notify.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notify.Open(c.Context(), filepath.Join(p.Home, "outbox.db"), u, notify.Options{
+	pr, err := project.Open(".", p.Home)
+	if err != nil {
+		return nil, err
+	}
+	return notify.Open(c.Context(), pr.Outbox(), u, notify.Options{
 		Home: p.Home, Stdout: p.Stderr, Stderr: p.Stderr, Getenv: p.Getenv, Log: p.Log, // stdout is for the verb's result
 	})
 }

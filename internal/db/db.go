@@ -1,6 +1,7 @@
-// Package db opens and migrates weir's SQLite files, for the run ledger and the outbox.
+// Package db opens and migrates weir's SQLite files, for the run ledger and the outbox, and PostgreSQL in the place of a file.
 //
-// Start with [Open]; change with [DB.Write], read with [DB.Read].
+// Start with [Open]; change with [DB.Write], read with [DB.Read]. Both speak the SQL of SQLite, as far as PostgreSQL has it: see
+// translate for what is put into its words.
 //
 // # Promises
 //
@@ -26,17 +27,22 @@ import (
 // patience is how long a writer waits for another process that writes to the same file.
 const patience = 10 * time.Second
 
-// DB is one open file. Its methods may be used from any goroutine.
+// DB is one open file, or a schema of a PostgreSQL server. Its methods may be used from any goroutine.
 type DB struct {
-	path   string
+	path   string // or of PostgreSQL the address, without a password
+	remote *remote
 	name   string
 	writer *sql.DB // one connection, so that writers of this process queue here and not in SQLite
 	reader *sql.DB
 }
 
 // Open opens the file at path, makes it if it is missing and brings it to the newest layout: migrations[i] leads from
-// version i to i+1. name says in errors what the file is ("run ledger").
+// version i to i+1. name says in errors what the file is ("run ledger"). A path that is the address of a PostgreSQL server
+// (postgres://user@host/database) stands for a schema there, which is named after it unless the address has a search_path.
 func Open(ctx context.Context, path, name string, migrations []string) (*DB, error) {
+	if IsPostgres(path) {
+		return openPostgres(ctx, path, name, migrations)
+	}
 	d := &DB{path: path, name: name}
 	if err := d.touch(); err != nil {
 		return nil, err
@@ -75,8 +81,8 @@ func (d *DB) touch() error {
 
 func (d *DB) migrate(ctx context.Context, migrations []string) error {
 	return d.Write(ctx, func(tx *sql.Tx) error {
-		var have int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		have, err := d.version(ctx, tx)
+		if err != nil {
 			return err
 		}
 		if have > len(migrations) {
@@ -87,9 +93,32 @@ func (d *DB) migrate(ctx context.Context, migrations []string) error {
 				return fmt.Errorf("migrate to version %d: %w", i+1, err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
-		return err
+		return d.setVersion(ctx, tx, len(migrations))
 	})
+}
+
+func (d *DB) version(ctx context.Context, tx *sql.Tx) (have int, err error) {
+	if d.remote != nil {
+		return d.remote.version(ctx, tx)
+	}
+	err = tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
+	return have, err
+}
+
+func (d *DB) setVersion(ctx context.Context, tx *sql.Tx, v int) error {
+	if d.remote != nil {
+		return d.remote.setVersion(ctx, tx, v)
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", v))
+	return err
+}
+
+// Now is the time that all who share the database agree on: of a file this machine's, of a server the server's.
+func (d *DB) Now(ctx context.Context, tx *sql.Tx) (time.Time, error) {
+	if d.remote != nil {
+		return d.remote.now(ctx, tx)
+	}
+	return time.Now(), nil
 }
 
 // Write runs f in a transaction that holds the write lock from its start. If f or the commit fails, nothing has changed.
@@ -120,6 +149,11 @@ func (d *DB) try(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
 			_ = tx.Rollback() // the first error tells more
 		}
 	}()
+	if d.remote != nil {
+		if err := d.remote.lock(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -129,7 +163,7 @@ func (d *DB) try(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
 // Read is the pool for queries; it cannot write.
 func (d *DB) Read() *sql.DB { return d.reader }
 
-// Path is the file.
+// Path is the file, or the server's address without a password.
 func (d *DB) Path() string { return d.path }
 
 // Close closes the file.

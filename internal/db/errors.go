@@ -20,6 +20,7 @@ var (
 	ErrReadOnly = errors.New("not writable")
 	ErrForeign  = errors.New("not a database of weir")
 	ErrLocked   = errors.New("another process keeps it locked")
+	ErrAway     = errors.New("the server does not answer")
 )
 
 type newerError struct{ have, want int }
@@ -33,6 +34,9 @@ func (e *newerError) Unwrap() error { return ErrNewer }
 func (d *DB) explain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if d.remote != nil {
+		return d.explainRemote(err)
 	}
 	what, hint := err, ""
 	code := code(err)
@@ -67,4 +71,7 @@ func code(err error) int {
 	return 0
 }
 
-func isBusy(err error) bool { c := code(err); return c == lib.SQLITE_BUSY || c == lib.SQLITE_LOCKED }
+func isBusy(err error) bool {
+	c := code(err)
+	return c == lib.SQLITE_BUSY || c == lib.SQLITE_LOCKED || isContended(err)
+}

@@ -221,6 +221,7 @@ func TestSenderThatDiedAfterWritingTheFileDoesNotWriteAgain(t *testing.T) {
 }
 
 func TestFullDiskRefusesAndKeepsNothing(t *testing.T) {
+	fileOnly(t)
 	s := open(t, outbox(t), &flat{}, &flat{}, nil)
 	defer closed(t, s)
 	if err := s.db.Write(t.Context(), func(tx *sql.Tx) error {
@@ -248,6 +249,7 @@ func TestFullDiskRefusesAndKeepsNothing(t *testing.T) {
 }
 
 func TestHomeThatIsNotWritable(t *testing.T) {
+	fileOnly(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

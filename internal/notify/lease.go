@@ -18,11 +18,14 @@ const leaseName = "sender"
 func (s *Service) acquire(ctx context.Context) (ours bool, wait time.Duration, err error) {
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		ours, wait = false, 0 // Write may call again
-		now := time.Now()
+		now, err := s.db.Now(ctx, tx)
+		if err != nil {
+			return err
+		}
 		var owner, host string
 		var pid int
 		var until int64
-		err := tx.QueryRowContext(ctx, "SELECT owner, host, pid, until FROM lease WHERE name = ?", leaseName).Scan(&owner, &host, &pid, &until)
+		err = tx.QueryRowContext(ctx, "SELECT owner, host, pid, until FROM lease WHERE name = ?", leaseName).Scan(&owner, &host, &pid, &until)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -42,14 +45,19 @@ func (s *Service) acquire(ctx context.Context) (ours bool, wait time.Duration, e
 // errNoLease stops a sender that has slept too long: another one may be at work.
 var errNoLease = errors.New("another process sends")
 
-// holds fails in the transaction if the lease is not ours; until is when it ends.
+// holds fails in the transaction if the lease is not ours; until is when it ends, on this machine's clock.
 func (s *Service) holds(ctx context.Context, tx *sql.Tx) (until time.Time, err error) {
+	now, err := s.db.Now(ctx, tx)
+	if err != nil {
+		return time.Time{}, err
+	}
 	var us int64
 	err = tx.QueryRowContext(ctx, "SELECT until FROM lease WHERE name = ? AND owner = ?", leaseName, s.owner).Scan(&us)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && us <= time.Now().UnixMicro() {
+	left := time.UnixMicro(us).Sub(now)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && left <= 0 {
 		return time.Time{}, errNoLease
 	}
-	return time.UnixMicro(us), err
+	return time.Now().Add(left), err
 }
 
 // release lets a standby take over at once.

@@ -131,7 +131,7 @@ func (w *worker) set(ctx context.Context, tx *sql.Tx, d *delivery, state string,
 func (w *worker) block(ctx context.Context, tx *sql.Tx, d *delivery, f *channel.Failure) error {
 	now := time.Now()
 	if _, err := tx.ExecContext(ctx, `INSERT INTO channel (name, state, code, reason, since, next_at) VALUES (?, 'blocked', ?, ?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET since = CASE state WHEN 'blocked' THEN since ELSE excluded.since END,
+		ON CONFLICT (name) DO UPDATE SET since = CASE channel.state WHEN 'blocked' THEN channel.since ELSE excluded.since END,
 		state = 'blocked', code = excluded.code, reason = excluded.reason, next_at = excluded.next_at`,
 		w.name, f.Code, oneLine(outcome.Scrub(f.Error())), now.UnixMicro(), now.Add(w.s.opt.ProbeEvery).UnixMicro()); err != nil {
 		return err

@@ -139,7 +139,7 @@ func (s *Service) follow(ctx context.Context, tx *sql.Tx, key string, o outcome.
 	if isNotice(o) {
 		return targets, decisions, nil
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(e.state IN ('failed', 'late', 'missing', 'cancelled')) FROM delivery d JOIN event e ON e.id = d.event_id
+	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(CASE WHEN e.state IN ('failed', 'late', 'missing', 'cancelled') THEN 1 ELSE 0 END) FROM delivery d JOIN event e ON e.id = d.event_id
 		WHERE d.key = ? AND d.part = 'root' AND d.state NOT IN ('superseded', 'suppressed', 'dead') GROUP BY d.channel ORDER BY d.channel`, key)
 	if err != nil {
 		return nil, nil, err

@@ -76,6 +76,9 @@ func (o *Options) defaults(path string) {
 	}
 }
 
+// openDB is where tests put another database in the place of the file.
+var openDB = db.Open
+
 // Service is an open outbox with its channels.
 type Service struct {
 	opt      Options
@@ -95,7 +98,7 @@ type Service struct {
 	changed chan struct{} // closed and replaced when there may be something to do
 }
 
-// Open opens the outbox file, or makes it. The units must be valid: see Units.Validate.
+// Open opens the outbox, or makes it: a file, or a schema in PostgreSQL for a fleet (postgres://user@host/database). The units must be valid: see Units.Validate.
 func Open(ctx context.Context, path string, units Units, opt Options) (*Service, error) {
 	opt.defaults(path)
 	s, err := plan(units)
@@ -104,7 +107,7 @@ func Open(ctx context.Context, path string, units Units, opt Options) (*Service,
 	}
 	s.opt, s.owner, s.changed = opt, ulid.Make().String(), make(chan struct{})
 	s.openChannels()
-	if s.db, err = db.Open(ctx, path, "outbox", migrations); err != nil {
+	if s.db, err = openDB(ctx, path, "outbox", migrations); err != nil {
 		return nil, err
 	}
 	return s, nil

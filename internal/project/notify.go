@@ -7,8 +7,9 @@ import (
 	"weir/internal/config"
 )
 
-// Notify is the `notify` block: where `notify serve` takes events from.
+// Notify is the `notify` block: where `notify serve` takes events from, and where the outbox is.
 type Notify struct {
+	Outbox  string          `yaml:"outbox,omitempty" jsonschema:"description=address of a PostgreSQL in the place of the file in the home, for notify on several machines: postgres://user@host/database?sslmode=verify-full; its password comes from PGPASSWORD or ~/.pgpass"`
 	Listen  string          `yaml:"listen,omitempty" jsonschema:"description=address for events over HTTP: 127.0.0.1:8095; beyond this machine tls and a token or client_ca are needed too"`
 	TLS     NotifyTLS       `yaml:"tls,omitempty" jsonschema:"description=encrypt it"`
 	Token   config.Secret   `yaml:"token,omitempty" jsonschema:"description=what clients send as Authorization: Bearer; a reference such as ${env:NOTIFY_TOKEN}"`
@@ -53,6 +54,15 @@ type NotifyHeartbeat struct {
 func (n Notify) Validate() []config.Invalid {
 	var bad []config.Invalid
 	say := func(path, text string) { bad = append(bad, config.Invalid{Path: path, Message: text}) }
+	if n.Outbox != "" {
+		u, err := url.Parse(n.Outbox)
+		switch {
+		case err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "":
+			say("outbox", "expected postgres://user@host/database; leave it out for a file in the home")
+		case u.User != nil && hasPassword(u.User) || u.Query().Has("password"):
+			say("outbox", "must not hold the password; put it into PGPASSWORD or ~/.pgpass")
+		}
+	}
 	if n.Listen != "" {
 		if _, _, err := net.SplitHostPort(n.Listen); err != nil {
 			say("listen", "expected host:port such as 127.0.0.1:8095")
@@ -84,4 +94,9 @@ func (n Notify) Validate() []config.Invalid {
 		say("sqs", "queue is missing")
 	}
 	return bad
+}
+
+func hasPassword(u *url.Userinfo) bool {
+	_, set := u.Password()
+	return set
 }

@@ -162,9 +162,16 @@ func (p *Project) Lake() lake.Config {
 	return c
 }
 
-// Ledger and Outbox are SQLite files.
+// Ledger is a SQLite file.
 func (p *Project) Ledger() string { return p.In("ledger.db") }
-func (p *Project) Outbox() string { return p.In("outbox.db") }
+
+// Outbox is a SQLite file, or the address of a PostgreSQL.
+func (p *Project) Outbox() string {
+	if at := p.Weir.Notify.Outbox; at != "" {
+		return at
+	}
+	return p.In("outbox.db")
+}
 
 // Socket is where the control API answers. The path of a unix socket is limited to about 100 bytes: a home that lies deep
 // gets one in the directory for temporary files, named after it.
