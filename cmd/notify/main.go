@@ -26,8 +26,9 @@ func newCommand(app *cli.App) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "notify",
 		Short: "Tell business units what became of their jobs, once",
-		Long: `notify takes what became of jobs (ready, failed, recovered, …) and tells the business units that live off them: in Slack, over
-SNS, in a file. What it has accepted is on the disk; a crash, a refused call or a time-out neither loses nor doubles a message.
+		Long: `notify takes what became of jobs (ready, failed, recovered, …) and tells the business units that live off them: in Slack, by
+mail, over SNS, to any webhook, in a file. What it has accepted is on the disk; a crash, a refused call or a time-out neither loses nor
+doubles a message.
 
 To tell that a job has failed:   notify emit --job daily_totals --unit FIN --date 2026-11-20 --state failed --cause "no input"
 

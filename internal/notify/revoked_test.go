@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,10 @@ func TestAcceptance_TokenRevokedForAnHourThenFixedMessagesLeaveByThemselves(t *t
 	server := fake.NewSlack("xoxb-old")
 	defer server.Close()
 	synctest.Test(t, func(t *testing.T) {
-		token := "xoxb-old"
+		var token atomic.Value // as a file that somebody changes
+		token.Store("xoxb-old")
 		daily := slack.New(slack.Config{Channel: "C0FINDAILY", URL: server.URL(), HTTP: &http.Client{Transport: fake.Direct(server)},
-			Token: func() (string, error) { return token, nil }})
+			Token: func() (string, error) { return token.Load().(string), nil }})
 		platform := &flat{}
 		u := units(t, twoChannels)
 		u.Defaults.Retry = Retry{Budget: config.Duration(30 * time.Minute), Tries: 3}
@@ -57,7 +59,7 @@ func TestAcceptance_TokenRevokedForAnHourThenFixedMessagesLeaveByThemselves(t *t
 			t.Errorf("%+v, %v", st, err)
 		}
 
-		token = "xoxb-new"
+		token.Store("xoxb-new")
 		time.Sleep(2 * time.Minute)
 		stop()
 		if err := <-done; err != nil {
