@@ -76,6 +76,9 @@ func figures(st notify.Status) string {
 		if c.Fix != "" {
 			fmt.Fprintf(&b, "; %s", c.Fix)
 		}
+		for _, p := range c.Pauses {
+			fmt.Fprintf(&b, "; asks for no %s before %s", p.Method, p.Until.Local().Format("15:04:05"))
+		}
 		b.WriteString("\n")
 	}
 	for _, e := range st.Messages {

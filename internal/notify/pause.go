@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"weir/internal/db"
 )
 
 // Channels count calls by method: who is told to leave one method alone may go on with the others. So a channel that is
@@ -19,6 +21,34 @@ CREATE TABLE pause (
 	PRIMARY KEY (channel, method)
 ) STRICT, WITHOUT ROWID;
 `
+
+// A Pause is a method of a channel that must be left alone for a while.
+type Pause struct {
+	Method string    `json:"method"` // post, edit, look
+	Until  time.Time `json:"until"`
+}
+
+// pauses notes what rests.
+func (s *Service) pauses(ctx context.Context, all map[string]*ChannelStatus) error {
+	rows, err := s.db.Read().QueryContext(ctx, "SELECT channel, method, until FROM pause WHERE until > ? ORDER BY channel, method", time.Now().UnixMicro())
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var p Pause
+		var until int64
+		if err := rows.Scan(&name, &p.Method, &until); err != nil {
+			return err
+		}
+		if c := all[name]; c != nil {
+			p.Until = db.Time(until)
+			c.Pauses = append(c.Pauses, p)
+		}
+	}
+	return rows.Err()
+}
 
 // methodOf is the SQL for the method of delivery d's next call; m is its message, if there is one.
 const methodOf = `CASE WHEN d.state = 'unknown' THEN 'look' WHEN d.part = 'root' AND coalesce(m.ref, '') <> '' THEN 'edit' ELSE 'post' END`

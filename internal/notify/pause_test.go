@@ -24,7 +24,17 @@ func TestRetryAfterPausesTheMethodAndNotTheOthers(t *testing.T) {
 		accepted(t, s, later(one, outcome.Ready, time.Minute))
 		other := func(o *outcome.Outcome) { o.Job, o.RunID = "gl_report", "01JD7R" }
 		accepted(t, s, settlements(outcome.Ready, other))
+		go func() {
+			time.Sleep(10 * time.Second)
+			st, err := s.Status(t.Context(), 1)
+			if p := st.Channels[0].Pauses; err != nil || len(p) != 1 || p[0].Method != "edit" || time.Until(p[0].Until) < 45*time.Second {
+				t.Errorf("while edits rest the status shows %+v, %v", p, err)
+			}
+		}()
 		drain(t, s, 5*time.Minute)
+		if st, err := s.Status(t.Context(), 1); err != nil || st.Channels[0].Pauses != nil {
+			t.Errorf("afterwards it shows %+v, %v", st.Channels[0], err)
+		}
 		var got []string
 		for _, c := range daily.calls {
 			got = append(got, fmt.Sprintf("%s %s", c.op, c.post.Message.Outcome.Job))

@@ -36,6 +36,7 @@ type ChannelStatus struct {
 	Fix     string    `json:"fix,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Waiting int64     `json:"waiting"`
+	Pauses  []Pause   `json:"pauses,omitempty"` // what the far side has asked not to be called with for a while
 }
 
 // An Entry is one delivery in the outbox.
@@ -140,6 +141,9 @@ func (s *Service) channelStatus(ctx context.Context) ([]ChannelStatus, error) {
 		if state == "blocked" && c.State == "ok" {
 			c.State, c.Reason, c.Since, c.Fix = state, reason, db.Time(since), advice(code)
 		}
+	}
+	if err := s.pauses(ctx, all); err != nil {
+		return nil, err
 	}
 	var out []ChannelStatus
 	for _, name := range slices.Sorted(maps.Keys(all)) {
