@@ -149,3 +149,21 @@ func TestAReplyWhoseThreadIsGoneBecomesTheMessage(t *testing.T) {
 		}
 	})
 }
+
+type repeatable struct{ flat }
+
+func (*repeatable) Repeatable(time.Duration) bool { return true }
+
+// A gateway that cannot say what has become of a post can still say when to come again.
+func TestRetryAfterIsObeyedAlsoWhereTheResultIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		daily := &repeatable{flat{answer: []error{&channel.Failure{Class: channel.Unknown, Code: "http_500", HTTP: 500, After: 90 * time.Second}}}}
+		s := open(t, outbox(t), daily, &flat{}, nil)
+		defer closed(t, s)
+		accepted(t, s, settlements(outcome.Ready, nil))
+		drain(t, s, 5*time.Minute)
+		if len(daily.calls) != 2 || daily.calls[1].at.Sub(daily.calls[0].at) < 90*time.Second {
+			t.Errorf("%d calls", len(daily.calls))
+		}
+	})
+}

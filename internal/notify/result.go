@@ -104,7 +104,7 @@ func (w *worker) failed(ctx context.Context, tx *sql.Tx, d *delivery, f *channel
 	case w.s.opt.blind, d.Op == "edit": // an edit is idempotent
 		return w.later(ctx, tx, d, stRetry, w.backoff(d.Tries), f)
 	case repeater != nil && repeater.Repeatable(now.Sub(d.First)):
-		return w.later(ctx, tx, d, stRetry, w.backoff(d.Tries), f)
+		return w.later(ctx, tx, d, stRetry, max(f.After, w.backoff(d.Tries)), f)
 	}
 	return w.later(ctx, tx, d, stUnknown, w.s.opt.LookWait, f)
 }
