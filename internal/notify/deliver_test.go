@@ -89,8 +89,15 @@ func TestAFailureThatARetryMayHealPingsNobody(t *testing.T) {
 		f.Cause.Retryable = true
 		accepted(t, s, f)
 		drain(t, s, time.Minute)
-		if got := daily.ops(); got != "post running, edit failed, reply failed" {
+		if got := daily.ops(); got != "post running, edit failed" {
 			t.Errorf("got %s", got)
+		}
+		second := later(f, outcome.Running, 2*time.Minute)
+		second.Attempt, second.Cause = 2, outcome.Cause{}
+		accepted(t, s, second, later(second, outcome.Ready, time.Minute))
+		drain(t, s, time.Minute)
+		if got := daily.ops(); got != "post running, edit failed, edit ready" {
+			t.Errorf("healed by a retry: %s", got)
 		}
 	})
 }

@@ -12,9 +12,12 @@ import (
 const (
 	kindChannel = "notify.channel" // Job is the channel
 	kindDead    = "notify.message" // Job is the channel, Title what the message was about
+	kindDigest  = "notify.digest"  // of a unit
 )
 
-func isNotice(o outcome.Outcome) bool { return o.Kind == kindChannel || o.Kind == kindDead }
+func isNotice(o outcome.Outcome) bool {
+	return o.Kind == kindChannel || o.Kind == kindDead || o.Kind == kindDigest
+}
 
 // notice replaces the words for data by words for messages.
 func (t telling) notice(m *channel.Message) {

@@ -57,7 +57,7 @@ func (s *Service) post(o outcome.Outcome) (channel.Post, error) {
 		return channel.Post{}, err
 	}
 	o.Unit = s.rules.unitOf(o)
-	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zone, Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
+	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zoneOf(o.Unit), Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
 	return channel.Post{ID: t.EventID + ".root", Group: o.Unit + "/" + o.Job, Message: t.message()}, nil
 }
 

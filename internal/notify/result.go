@@ -56,7 +56,7 @@ func addAttempt(ctx context.Context, tx *sql.Tx, d *delivery, action string, f *
 // arrived ends a delivery well.
 func (w *worker) arrived(ctx context.Context, tx *sql.Tx, d *delivery, r channel.Receipt) error {
 	now := time.Now().UnixMicro()
-	if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'sent', sent_at = ?, ref = ?, reason = '' WHERE id = ?", now, r.Ref, d.ID); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = CASE again WHEN 1 THEN 'ready' ELSE 'sent' END, again = 0, sent_at = ?, ref = ?, reason = '' WHERE id = ?", now, r.Ref, d.ID); err != nil {
 		return err
 	}
 	if _, edits := w.channel.(channel.Editor); edits && d.Op != "reply" && r.Ref != "" { // a reply whose message was gone has become one

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"weir/internal/db"
@@ -55,32 +56,53 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	}
 	before := st.State
 	if o.State == outcome.Ready && st.broken() {
-		o.State = outcome.Recovered // what was told as failed is told as mended
+		told, err := wasTold(ctx, tx, st)
+		if err != nil {
+			return err
+		}
+		if told {
+			o.State = outcome.Recovered // what was told as failed is told as mended
+		}
+	}
+	if err := s.overtake(ctx, tx, st, o); err != nil {
+		return err
 	}
 	since := st.Broken
 	st.advance(o)
 	t := telling{
-		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Zone: s.zone,
+		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Zone: s.zoneOf(o.Unit),
 		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(),
 	}
 	if t.LastGood, err = lastGood(ctx, tx, o); err != nil {
 		return err
 	}
 	m := t.message()
+	if err := waiting(ctx, tx, st, &m); err != nil {
+		return err
+	}
 	targets, decisions := s.rules.route(o)
 	targets, decisions, err = s.follow(ctx, tx, st.Key, o, targets, decisions)
 	if err != nil {
 		return err
 	}
+	causes := map[string]bool{}
 	for _, to := range targets {
-		if err := s.deliver(ctx, tx, id, st.Key, o, to); err != nil {
+		kept, err := s.deliver(ctx, tx, id, st, o, to)
+		if err != nil {
 			return err
+		}
+		for _, f := range kept {
+			decisions = append(decisions, Decision{Path: f.path, Action: f.state, Channel: to.channel, Reason: f.reason})
+			causes[f.ref] = causes[f.ref] || f.gate == gateFold
 		}
 	}
 	if err := st.save(ctx, tx, o); err != nil {
 		return err
 	}
-	return s.routed(ctx, tx, id, st.Key, o, m, decisions)
+	if err := s.routed(ctx, tx, id, st.Key, o, m, decisions); err != nil {
+		return err
+	}
+	return s.refold(ctx, tx, st, o, causes)
 }
 
 // template is the unit's own words over the default's.
@@ -140,7 +162,7 @@ func (s *Service) follow(ctx context.Context, tx *sql.Tx, key string, o outcome.
 		return targets, decisions, nil
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT d.channel, max(CASE WHEN e.state IN ('failed', 'late', 'missing', 'cancelled') THEN 1 ELSE 0 END) FROM delivery d JOIN event e ON e.id = d.event_id
-		WHERE d.key = ? AND d.part = 'root' AND d.state NOT IN ('superseded', 'suppressed', 'dead') GROUP BY d.channel ORDER BY d.channel`, key)
+		WHERE d.key = ? AND d.part = 'root' AND d.state NOT IN ('dead', 'expired') AND NOT (`+isKept+`) GROUP BY d.channel ORDER BY d.channel`, key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,42 +195,99 @@ func (s *Service) follow(ctx context.Context, tx *sql.Tx, key string, o outcome.
 const runningEvery = 15 * time.Second
 
 // deliver writes down what a channel gets: the message itself and, where an edit would tell nobody, a reply in its thread.
-func (s *Service) deliver(ctx context.Context, tx *sql.Tx, event, key string, o outcome.Outcome, to target) error {
+// It says what is kept back, and why.
+func (s *Service) deliver(ctx context.Context, tx *sql.Tx, event string, st *story, o outcome.Outcome, to target) (kept []fate, err error) {
 	now := time.Now()
-	at := now
 	// What has not left yet and need not be told is overtaken. A failure or a recovery is told even so.
 	if _, err := tx.ExecContext(ctx, `UPDATE delivery SET state = 'superseded', reason = ? WHERE key = ? AND channel = ? AND must_tell = 0 AND state IN ('ready', 'retry')`,
-		"a newer state came before it could leave", key, to.channel); err != nil {
-		return err
+		"a newer state came before it could leave", st.Key, to.channel); err != nil {
+		return nil, err
 	}
-	if o.State == outcome.Running {
-		var last int64
-		err := tx.QueryRowContext(ctx, "SELECT at FROM message WHERE key = ? AND channel = ?", key, to.channel).Scan(&last)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if soonest := db.Time(last).Add(runningEvery); last > 0 && soonest.After(now) {
-			at = soonest
-		}
+	at, err := s.throttled(ctx, tx, now, st.Key, o, to.channel)
+	if err != nil {
+		return nil, err
+	}
+	v := voice{}
+	if v.standing, err = s.standing(ctx, tx, st.Key, to.channel); err != nil {
+		return nil, err
 	}
 	c := changeOf(o)
-	mention := to.mention
-	if !c.ping {
-		mention = ""
+	if v.loud = c.loud; c.ping {
+		had, err := shouted(ctx, tx, st, to.channel)
+		if err != nil {
+			return nil, err
+		}
+		v.shout(had, severityOf(o) == "critical", to.mention, s.units.Units[o.Unit].OnCall)
 	}
-	insert := func(part string, loud bool) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO delivery (event_id, key, channel, part, state, must_tell, loud, mention, created, next_at, budget)
-			VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			event, key, to.channel, part, c.mustTell, loud, mention, now.UnixMicro(), at.UnixMicro(), now.Add(s.budgetOf(to.channel)).UnixMicro())
+	insert := func(part string) error {
+		f, err := s.fate(ctx, tx, now, asked{o, st.Key, to.channel, part, v.standing, st.Broken})
+		if err != nil {
+			return err
+		}
+		next := at
+		if f.state != stReady {
+			next = f.until
+			if len(kept) == 0 || kept[len(kept)-1].reason != f.reason {
+				kept = append(kept, f)
+			}
+		}
+		level := v.level
+		if part == "root" && v.standing && healing(o) {
+			level = 0 // this edit tells nobody; the reply will
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO delivery (event_id, key, channel, part, state, must_tell, loud, mention, created, next_at, budget, reason, gate, gate_ref, incident, shout)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			event, st.Key, to.channel, part, f.state, c.mustTell, part == "reply" && v.loud, v.mention, now.UnixMicro(), db.Micros(next), now.Add(s.budgetOf(to.channel)).UnixMicro(),
+			f.reason, f.gate, f.ref, st.Incidents, level)
 		return err
 	}
-	if err := insert("root", false); err != nil {
-		return err
+	if err := insert("root"); err != nil {
+		return nil, err
 	}
 	if _, edits := s.channels[to.channel].(channel.Editor); !edits || !c.reply {
-		return nil
+		return kept, nil
 	}
-	return insert("reply", c.loud)
+	return kept, insert("reply")
+}
+
+// throttled is when an edit that only shows progress may leave.
+func (s *Service) throttled(ctx context.Context, tx *sql.Tx, now time.Time, key string, o outcome.Outcome, name string) (time.Time, error) {
+	if o.State != outcome.Running {
+		return now, nil
+	}
+	var last int64
+	err := tx.QueryRowContext(ctx, "SELECT at FROM message WHERE key = ? AND channel = ?", key, name).Scan(&last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return now, err
+	}
+	if soonest := db.Time(last).Add(runningEvery); last > 0 && soonest.After(now) {
+		return soonest, nil
+	}
+	return now, nil
+}
+
+// A voice is how loudly a channel is told.
+type voice struct {
+	standing, loud bool
+	level          int // 1 pings the owner, 2 also who is on call
+	mention        string
+}
+
+// shout raises the voice once for an incident, and once more when it becomes critical.
+func (v *voice) shout(had int, critical bool, owner, onCall string) {
+	want := 1
+	if critical {
+		want = 2
+	}
+	if had >= want {
+		v.loud = false
+		return
+	}
+	v.level = want
+	v.mention = owner
+	if critical && onCall != "" {
+		v.mention = strings.TrimSpace(owner + " " + onCall)
+	}
 }
 
 // change is what a new state asks for beyond the message itself.
@@ -216,14 +295,10 @@ type change struct{ mustTell, reply, loud, ping bool }
 
 func changeOf(o outcome.Outcome) change {
 	switch o.State {
-	case outcome.Failed:
-		heal := healing(o)
-		return change{mustTell: true, reply: true, loud: !heal, ping: !heal}
+	case outcome.Failed, outcome.Late, outcome.Missing:
+		return change{mustTell: true, reply: true, loud: true, ping: true} // once for an incident, see voice
 	case outcome.Recovered:
 		return change{mustTell: true, reply: true, loud: true}
-	case outcome.Late, outcome.Missing:
-		first := o.Revision <= 1 // a repeat only goes on in the thread
-		return change{mustTell: true, reply: true, loud: first, ping: first}
 	case outcome.Warning, outcome.Replaced:
 		return change{reply: true}
 	case outcome.Cancelled:

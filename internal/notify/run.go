@@ -67,9 +67,13 @@ func (s *Service) work(ctx context.Context) error {
 			break // routeAll meets the error again, and deals with it
 		}
 	}
+	if _, err := s.keep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		s.opt.Log.Error("what is kept back was not looked at", "err", err) // keepAll meets it again
+	}
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.keepLease(work) })
 	g.Go(func() error { return s.routeAll(work) })
+	g.Go(func() error { return s.keepAll(work) })
 	for name, c := range s.channels {
 		w := &worker{s: s, name: name, channel: c}
 		g.Go(func() error { return w.run(work) })

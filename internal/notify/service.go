@@ -50,7 +50,8 @@ type Options struct {
 	ProbeEvery  time.Duration // how often a blocked channel is tried; 0: 1 min
 	FirstWait   time.Duration // the base of the back-off; 0: 1 s
 
-	blind bool // tests: resend after an unknown result without looking, to see that this doubles
+	crash func(step string) error // tests: what happens when the process dies at this step
+	blind bool                    // tests: resend after an unknown result without looking, to see that this doubles
 }
 
 func (o *Options) defaults(path string) {
@@ -79,6 +80,14 @@ func (o *Options) defaults(path string) {
 // openDB is where tests put another database in the place of the file.
 var openDB = db.Open
 
+// at is a step between two changes of one transaction.
+func (o *Options) at(step string) error {
+	if o.crash == nil {
+		return nil
+	}
+	return o.crash(step)
+}
+
 // Service is an open outbox with its channels.
 type Service struct {
 	opt      Options
@@ -87,6 +96,7 @@ type Service struct {
 	rules    rules
 	zone     *time.Location
 	days     map[string]calendar.Calendar // by unit
+	policy   policy
 	channels map[string]channel.Channel
 	pace     map[string]time.Duration
 	apps     map[string]*rate.Limiter // of edits, by token
@@ -130,7 +140,11 @@ func plan(units Units) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("units: %w", err)
 	}
-	return &Service{units: units, rules: r, zone: zone, days: days}, nil
+	s := &Service{units: units, rules: r, zone: zone, days: days}
+	if err := s.compilePolicy(); err != nil {
+		return nil, fmt.Errorf("units: %w", err)
+	}
+	return s, nil
 }
 
 // Close closes the outbox. Run and Drain must have returned.
@@ -229,7 +243,7 @@ func (s *Service) Redrive(ctx context.Context, delivery int64) error {
 		if err := tx.QueryRowContext(ctx, "SELECT channel FROM delivery WHERE id = ?", delivery).Scan(&name); err != nil {
 			return fmt.Errorf("there is no such delivery: %w", err)
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'ready', tries = 0, looks = 0, next_at = ?, budget = ?, reason = 'redriven' WHERE id = ? AND state IN ('dead', 'held')",
+		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'ready', gate = '', tries = 0, looks = 0, next_at = ?, budget = ?, reason = 'redriven' WHERE id = ? AND state IN ('dead', 'held')",
 			now.UnixMicro(), now.Add(s.budgetOf(name)).UnixMicro(), delivery)
 		if err != nil {
 			return err

@@ -20,7 +20,9 @@ package notify
 //	            ├─ the channel's fault ──> ready, and the channel is blocked
 //	            └─ the message's fault ──> ready as plain text, then dead
 //	ready | retry ── a newer one of the same key ──> superseded        reply ── nothing to add ──> suppressed
-//	dead | held ── redrive ──> ready
+//	dead | held ── redrive ──> ready     dead ── drop(reason) ──> dropped     any that waits ── ttl ──> expired
+//	quiet hours, a retry under way ──> held(next_at) ── still true ──> ready | told in a digest: superseded
+//	silence, fold ──> suppressed ── it ends, still broken ──> ready
 var migrations = []string{`
 CREATE TABLE event (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -122,7 +124,7 @@ CREATE TABLE lease (
 	pid   INTEGER NOT NULL,
 	until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-`, migrationPause, migrationLineage}
+`, migrationPause, migrationLineage, migrationPolicy}
 
 // States of a delivery.
 const (
@@ -134,6 +136,8 @@ const (
 	stHeld       = "held"
 	stDead       = "dead"
 	stSuperseded = "superseded"
+	stExpired    = "expired"
+	stDropped    = "dropped"
 	stSuppressed = "suppressed"
 )
 

@@ -22,10 +22,11 @@ type Units struct {
 	Templates map[string]Template   `yaml:"templates" jsonschema:"description=Words of a unit's own"`
 	Tests     []Test                `yaml:"tests" jsonschema:"description=Run by notify check"`
 
+	Fold        []FoldCfg       `yaml:"fold" jsonschema:"description=While a cause is broken its effects are lines in its message"`
+	SilencesMax config.Duration `yaml:"silences_max" jsonschema:"description=The longest silence; 14d if empty"`
+
 	// The rest of the format. It is refused by name, so that nobody believes it to be in force.
-	Expect      any `yaml:"expect" jsonschema:"-"`
-	Fold        any `yaml:"fold" jsonschema:"-"`
-	SilencesMax any `yaml:"silences_max" jsonschema:"-"`
+	Expect any `yaml:"expect" jsonschema:"-"`
 }
 
 // Defaults hold unless a channel says otherwise.
@@ -35,6 +36,9 @@ type Defaults struct {
 	Env       string `yaml:"env" jsonschema:"description=Environment of the jobs (prod-emr): an attribute for programs that read a topic and part of an event's source"`
 	OnUnknown string `yaml:"on_unknown" jsonschema:"description=When it cannot be found out whether a message has arrived: resend or hold. Empty: resend bad news; hold good news"`
 	Retry     Retry  `yaml:"retry" jsonschema:"description=How long a refused message is tried again"`
+
+	TellAfter *config.Duration `yaml:"tell_after" jsonschema:"description=A failure that the job will try to mend by itself is told after this; before only its message changes. 10m if empty; 0s tells at once"`
+	TTL       config.Duration  `yaml:"ttl" jsonschema:"description=What could not leave for so long is expired: no longer sent but told in the digest; 7d if empty"`
 }
 
 // Retry bounds the tries of one message. Times during which its channel is blocked do not count.
@@ -50,9 +54,12 @@ type UnitCfg struct {
 	Jobs  []string `yaml:"jobs" jsonschema:"description=Jobs that belong to it (names or globs; with a namespace: prod-airflow/gl_*) where the job does not name its unit itself"`
 	Ask   string   `yaml:"ask" jsonschema:"description=Whom its people ask"`
 
-	Calendar string `yaml:"calendar" jsonschema:"description=Its working days: target2 or us-federal or gb or de or de-by … or weekdays or none (each day) or file:PATH with one date a line"`
-	Quiet    any    `yaml:"quiet" jsonschema:"-"`
-	Digest   any    `yaml:"digest" jsonschema:"-"`
+	Calendar  string           `yaml:"calendar" jsonschema:"description=Its working days: target2 or us-federal or gb or de or de-by … or weekdays or none (each day) or file:PATH with one date a line"`
+	Timezone  string           `yaml:"timezone" jsonschema:"description=Zone of its hours and of the times in its messages; as in defaults if empty"`
+	Quiet     *QuietCfg        `yaml:"quiet" jsonschema:"description=When it does not want to be disturbed: what comes then is held and told afterwards if it is still true"`
+	Digest    *DigestCfg       `yaml:"digest" jsonschema:"description=One message a day that says how things stand"`
+	OnCall    string           `yaml:"on_call" jsonschema:"description=Who is pinged besides when severity is critical: a Slack id (U… S…)"`
+	TellAfter *config.Duration `yaml:"tell_after" jsonschema:"description=As in defaults but for this unit"`
 }
 
 // A Route sends matching events to channels. A child that matches replaces its parent's channels.
@@ -102,8 +109,15 @@ func (u Units) Validate() []config.Invalid {
 		if _, err := workingDays(c.Calendar); err != nil {
 			no("units."+name+".calendar", "%v", err)
 		}
-		later("units."+name+".quiet", c.Quiet, "quiet hours")
-		later("units."+name+".digest", c.Digest, "digests")
+		if _, err := time.LoadLocation(c.Timezone); err != nil {
+			no("units."+name+".timezone", "%q is no time zone; write one like Europe/Berlin", c.Timezone)
+		}
+		if c.Quiet != nil {
+			c.Quiet.validate("units."+name+".quiet", no)
+		}
+		if c.Digest != nil {
+			c.Digest.validate("units."+name+".digest", u, no)
+		}
 		for i, g := range c.Jobs {
 			if _, err := filepath.Match(g, ""); err != nil {
 				no(fmt.Sprintf("units.%s.jobs[%d]", name, i), "%q is no glob; write a name or gl_*", g)
@@ -111,8 +125,7 @@ func (u Units) Validate() []config.Invalid {
 		}
 	}
 	later("expect", u.Expect, "expectations")
-	later("fold", u.Fold, "folding")
-	later("silences_max", u.SilencesMax, "silences")
+	u.validateFold(no)
 	u.validateRoutes("routes", u.Routes, no)
 	if len(u.Default) == 0 {
 		no("default", "name at least one channel: what no route matches must not vanish")

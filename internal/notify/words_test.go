@@ -129,7 +129,4 @@ func TestWhatANewStateAsksFor(t *testing.T) {
 			t.Errorf("%s asks for %+v, want %+v", state, got, want)
 		}
 	}
-	if got := changeOf(outcome.Outcome{State: outcome.Late, Revision: 2}); got != (change{mustTell: true, reply: true}) {
-		t.Errorf("a repeat asks for %+v", got)
-	}
 }

@@ -23,9 +23,10 @@ type Message struct {
 	Why     string   `json:"why,omitempty"`   // may come from an error message: never trust it
 	Rows    string   `json:"rows,omitempty"`
 	Todo    string   `json:"todo"`
-	Ask     string   `json:"ask,omitempty"` // whom, as written in units.yaml
-	Footer  string   `json:"footer"`        // the technical line
-	Reply   string   `json:"reply"`         // one line for the thread
+	Ask     string   `json:"ask,omitempty"`     // whom, as written in units.yaml
+	Footer  string   `json:"footer"`            // the technical line
+	Reply   string   `json:"reply"`             // one line for the thread
+	Waiting []string `json:"waiting,omitempty"` // jobs that wait for this one; they are in Lines already
 
 	Severity string          `json:"severity"`
 	Previous outcome.State   `json:"previous,omitempty"` // what was told before

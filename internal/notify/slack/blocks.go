@@ -124,8 +124,14 @@ func utf16Len(s string) (n int) {
 
 var id = regexp.MustCompile(`^[SUW][A-Z0-9]{6,}$`)
 
-// mention writes who is pinged: an id of a user (U…) or a group (S…), @here or @channel; a plain name pings nobody.
+// mention writes who is pinged: ids of users (U…) or groups (S…), @here or @channel; a plain name pings nobody.
 func mention(who string) string {
+	if some := strings.Fields(who); len(some) > 1 {
+		for i, w := range some {
+			some[i] = mention(w)
+		}
+		return strings.Join(some, " ")
+	}
 	switch name := strings.TrimPrefix(who, "@"); {
 	case name == "here" || name == "channel" || name == "everyone":
 		return "<!" + name + ">"
