@@ -46,6 +46,7 @@ type Data struct {
 	Ended       time.Time `json:"ended,omitzero"`
 	Rows        Rows      `json:"rows"`
 	Cause       *Cause    `json:"cause,omitempty"`
+	Blocked     []string  `json:"blocked,omitempty"` // jobs that wait for this one
 	Inputs      []string  `json:"inputs,omitempty"`
 	Outputs     []string  `json:"outputs,omitempty"`
 	Todo        string    `json:"todo"`
@@ -71,8 +72,15 @@ type Cause struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// Type is the event's type: io.weir.job.failed.v1.
-func Type(m channel.Message) string { return "io.weir.job." + string(m.Outcome.State) + ".v1" }
+// Type is the event's type: io.weir.job.failed.v1. What notify tells of itself (a blocked channel, a digest) is no job's:
+// io.weir.notify.channel.failed.v1.
+func Type(m channel.Message) string {
+	about := "job"
+	if own := m.Outcome.Kind; strings.HasPrefix(own, "notify.") {
+		about = own
+	}
+	return "io.weir." + about + "." + string(m.Outcome.State) + ".v1"
+}
 
 // Source names who says it: /weir, or /weir/prod-emr where units.yaml names the environment.
 func Source(env string) string {
@@ -113,6 +121,7 @@ func Of(p channel.Post, env string, limit int) Event {
 			Severity: m.Severity, Usable: o.State.Good(), LastGood: m.LastGood, Started: o.Started, Ended: o.Ended,
 			Rows: Rows{o.RowsIn, o.RowsOut, o.Rejected, o.Filtered}, Todo: text(m.Todo), Ask: text(m.Ask), Log: text(o.LogRef),
 			Incident: text(m.Incident), Text: text(m.Short()),
+			Blocked: list(len(m.Waiting), func(i int) string { return m.Waiting[i] }),
 			Inputs:  list(len(o.Inputs), func(i int) string { return o.Inputs[i].Name }),
 			Outputs: list(len(o.Outputs), func(i int) string { return o.Outputs[i].Name }),
 		},

@@ -41,6 +41,26 @@ func TestTooLongListsAndTextsAreCutNeverTheJSON(t *testing.T) {
 	}
 }
 
+func TestTypesTellJobsFromWhatNotifySaysOfItself(t *testing.T) {
+	m := channeltest.Post("a").Message
+	if got := Type(m); got != "io.weir.job.failed.v1" {
+		t.Error(got)
+	}
+	m.Outcome.Kind = "notify.channel"
+	if got := Type(m); got != "io.weir.notify.channel.failed.v1" {
+		t.Error(got)
+	}
+}
+
+func TestJobsThatWaitAreNamed(t *testing.T) {
+	p := channeltest.Post("a")
+	p.Message.Waiting = []string{"gl_report", "treasury_dashboard"}
+	b, err := Marshal(p, "", 200<<10)
+	if err != nil || !strings.Contains(string(b), `"blocked":["gl_report","treasury_dashboard"]`) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
 func TestAShortMessageIsNotCut(t *testing.T) {
 	b, err := Marshal(channeltest.Post("a"), "", 200<<10)
 	var e Event

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"html/template"
 	"mime"
 	"strings"
@@ -120,8 +121,12 @@ var page = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
 func HTML(m channel.Message) (string, error) {
 	const free = 8 << 10
 	lines := make([]string, 0, len(m.Lines))
-	for _, l := range m.Lines {
-		lines = append(lines, cut(l, free))
+	for i, total := 0, 0; i < len(m.Lines); i++ {
+		if total += len(m.Lines[i]); total > maxText {
+			lines = append(lines, fmt.Sprintf("… +%d", len(m.Lines)-i))
+			break
+		}
+		lines = append(lines, cut(m.Lines[i], free))
 	}
 	var b bytes.Buffer
 	err := page.Execute(&b, map[string]any{

@@ -233,6 +233,23 @@ func TestARelayOnThisMachine(t *testing.T) {
 	}
 }
 
+func TestAMailStaysSmall(t *testing.T) {
+	server, ch := open(t, nil)
+	p := channeltest.Post("a")
+	long := strings.Repeat("ORA-00942 ", 1000)
+	p.Message.Why, p.Message.Todo, p.Message.Footer = strings.Repeat(long, 100), strings.Repeat(long, 100), strings.Repeat(long, 100)
+	for range 1000 {
+		p.Message.Lines = append(p.Message.Lines, long)
+	}
+	if _, err := ch.Send(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	m := server.Taken()[0]
+	if got := parts(t, m); len(m.Text) > 400<<10 || !strings.Contains(got["text/html"], "… &#43;994") {
+		t.Errorf("%d bytes", len(m.Text))
+	}
+}
+
 func TestAMailInGermanSaysSo(t *testing.T) {
 	server, ch := open(t, nil)
 	p := channeltest.Post("a")

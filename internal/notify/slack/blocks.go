@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -57,7 +58,9 @@ func render(p channel.Post) (string, []slackgo.Block) {
 	if m.Rows != "" {
 		body = append(body, cut(escape(m.Rows), maxLine))
 	}
-	section(body...)
+	for _, part := range pages(body) {
+		section(part)
+	}
 	do := []string{"*" + label.Todo + "* " + cut(escape(m.Todo), 2*maxLine)}
 	if m.Ask != "" {
 		do = append(do, label.Ask+" "+cut(asked(m.Ask), maxLine))
@@ -76,6 +79,26 @@ func render(p channel.Post) (string, []slackgo.Block) {
 		blocks = append(blocks, slackgo.NewContextBlock("", small...))
 	}
 	return text, blocks
+}
+
+// maxPages are the sections that the lines of a message may fill: a digest of a big unit has many.
+const maxPages = 8
+
+// pages packs lines into as few sections as they need; what does not fit any more is counted.
+func pages(lines []string) []string {
+	var out []string
+	page, size := []string(nil), 0
+	for i, l := range lines {
+		n := utf16Len(l) + 1
+		if size+n > maxSection-40 && len(page) > 0 { // room for the last line
+			if len(out) == maxPages-1 {
+				return append(out, strings.Join(page, "\n")+fmt.Sprintf("\n… +%d", len(lines)-i))
+			}
+			out, page, size = append(out, strings.Join(page, "\n")), nil, 0
+		}
+		page, size = append(page, l), size+n
+	}
+	return append(out, strings.Join(page, "\n"))
 }
 
 // more is what a message adds that begins anew, after somebody has deleted the first one or it can no longer be changed.

@@ -100,6 +100,25 @@ var nasty = map[string]string{
 	"json":            `"}],"channel":"C0OTHER","text":"forged`,
 }
 
+func TestALongDigestFillsSeveralSections(t *testing.T) {
+	for n, want := range map[int]string{10: "item 9 ", 150: "item 149 ", 5000: "… +"} {
+		server, ch := open(t)
+		p := channeltest.Post("a")
+		p.Message.Lines = nil
+		for i := range n {
+			p.Message.Lines = append(p.Message.Lines, fmt.Sprintf("item %d %s", i, strings.Repeat("x", 100)))
+		}
+		if _, err := ch.Send(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		m := server.Messages()[0]
+		check(t, m, false)
+		if !strings.Contains(string(m.Blocks), want) {
+			t.Errorf("%d lines: the last one is lost", n)
+		}
+	}
+}
+
 var markup = regexp.MustCompile(`<[^>]*>`)
 
 func TestWhateverAJobSaysSlackTakesIt(t *testing.T) {
