@@ -20,10 +20,10 @@ func outboxCommand(p *program) *cobra.Command {
 		Use:   "outbox",
 		Short: "What has been sent, what waits, what is dead",
 		Long: `outbox shows the figures, the channels and the last messages. States: ready, retry, sending, unknown, sent, held, dead,
-superseded, suppressed; 'waiting' is all that will still leave.
+superseded, suppressed, expired, dropped; 'waiting' is all that will still leave.
 
     notify outbox --state dead
-    notify outbox --redrive 17       try a dead or held message again`,
+    notify outbox --redrive 17       try a dead, held or expired message again`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.with(c, func(ctx context.Context, s *notify.Service) error {

@@ -26,13 +26,31 @@ func LoadUnits(path string) (Units, error) {
 type FailedTest struct {
 	Index     int        `json:"test"`
 	Event     string     `json:"event"`
-	Got       []string   `json:"got"`
-	Want      []string   `json:"want"`
+	Got       Goes       `json:"got"`
+	Want      Goes       `json:"want"`
 	Decisions []Decision `json:"decisions"`
 }
 
+// Goes says where an event goes: the channels that are told, and those in which it is kept back.
+type Goes struct {
+	To         []string `json:"to"`
+	Held       []string `json:"held,omitempty"`
+	Suppressed []string `json:"suppressed,omitempty"`
+}
+
+func (g Goes) String() string {
+	s := list(g.To)
+	if len(g.Held) > 0 {
+		s += ", held in " + list(g.Held)
+	}
+	if len(g.Suppressed) > 0 {
+		s += ", suppressed in " + list(g.Suppressed)
+	}
+	return s
+}
+
 func (f FailedTest) String() string {
-	s := fmt.Sprintf("tests[%d]: event {%s} goes to %s, expected %s\n", f.Index, f.Event, list(f.Got), list(f.Want))
+	s := fmt.Sprintf("tests[%d]: event {%s} goes to %s, expected %s\n", f.Index, f.Event, f.Got, f.Want)
 	for _, d := range f.Decisions {
 		s += "  " + d.String() + "\n"
 	}
@@ -43,7 +61,7 @@ func list(s []string) string { return "[" + strings.Join(s, ", ") + "]" }
 
 // Test runs the tests inside units.yaml.
 func (u Units) Test() ([]FailedTest, error) {
-	r, err := compile(u)
+	s, err := plan(u)
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +71,57 @@ func (u Units) Test() ([]FailedTest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tests[%d]: %w", i, err)
 		}
-		o.Unit = r.unitOf(o)
-		targets, decisions := r.route(o)
-		var got []string
-		for _, t := range targets {
-			got = append(got, t.channel)
+		o.Unit = s.rules.unitOf(o)
+		at, err := t.at(s.zoneOf(o.Unit))
+		if err != nil {
+			return nil, fmt.Errorf("tests[%d]: %w", i, err)
 		}
-		want := slices.Clone(t.Expect)
-		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
+		got, decisions := s.goes(o, at, t.Broken)
+		want := Goes{inOrder(t.Expect), inOrder(t.Held), inOrder(t.Suppressed)}
+		if got.String() != want.String() {
 			failed = append(failed, FailedTest{i, t.describe(), got, want, decisions})
 		}
 	}
 	return failed, nil
+}
+
+func inOrder(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// goes says where an event of that time goes if nothing was told before; a zero time is one at which nobody sleeps. It takes
+// the messages of what is broken to stand in each channel.
+func (s *Service) goes(o outcome.Outcome, at time.Time, broken []string) (Goes, []Decision) {
+	targets, decisions := s.rules.route(o)
+	var g Goes
+	for _, to := range targets {
+		f := s.explainedBy(o, func(cause string) bool { return slices.Contains(broken, cause) })
+		if f.state == "" && !at.IsZero() {
+			f = s.quieted(at, asked{o: o, channel: to.channel, part: "root"})
+		}
+		switch f.state {
+		case "":
+			g.To = append(g.To, to.channel)
+			continue
+		case stHeld:
+			g.Held = append(g.Held, to.channel)
+		default:
+			g.Suppressed = append(g.Suppressed, to.channel)
+		}
+		decisions = append(decisions, Decision{Path: f.path, Action: f.state, Channel: to.channel, Reason: f.reason})
+	}
+	return Goes{inOrder(g.To), inOrder(g.Held), inOrder(g.Suppressed)}, decisions
+}
+
+// at reads when the test's event comes; zero if the test does not say.
+func (t Test) at(zone *time.Location) (time.Time, error) {
+	if t.At == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.RFC3339} {
+		if at, err := time.ParseInLocation(layout, t.At, zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time; write it as 2026-11-23 21:00", t.At)
 }
 
 func (t Test) describe() string {

@@ -27,6 +27,7 @@ type Explanation struct {
 	Told       outcome.State    `json:"told"`    // as it was told: ready after failed is recovered
 	Decisions  []Decision       `json:"decisions"`
 	Deliveries []DeliveryDetail `json:"deliveries"`
+	Silent     []Silent         `json:"silent"` // the other channels of units.yaml
 	zone       *time.Location
 }
 
@@ -81,6 +82,7 @@ func (s *Service) Explain(ctx context.Context, what string) (Explanation, error)
 		}
 		x.Deliveries = append(x.Deliveries, DeliveryDetail{e, a})
 	}
+	x.Silent = s.silent(x)
 	return x, nil
 }
 
@@ -160,14 +162,14 @@ func (x Explanation) Text() string {
 	for _, d := range x.Decisions {
 		b.WriteString("  " + d.String() + "\n")
 	}
-	if len(x.Deliveries) == 0 {
-		b.WriteString("nobody was told: see the reason above\n")
-	}
 	for _, d := range x.Deliveries {
 		fmt.Fprintf(&b, "channel %s, %s: %s\n", d.Channel, map[string]string{"root": "message", "reply": "reply in its thread"}[d.Part], x.end(d))
 		for _, a := range d.Attempts {
 			b.WriteString("  " + x.clock(a.At) + "  " + a.String() + "\n")
 		}
+	}
+	for _, c := range x.Silent {
+		fmt.Fprintf(&b, "channel %s: not told: %s\n", c.Channel, c.Reason)
 	}
 	return b.String()
 }
@@ -206,7 +208,7 @@ func (x Explanation) end(d DeliveryDetail) string {
 		s += ": " + d.Reason
 	}
 	if d.State == stDead || d.State == stHeld {
-		s += fmt.Sprintf("; `notify outbox --redrive %d` tries it again", d.Delivery)
+		s += fmt.Sprintf("; `notify dead redrive %d` tries it again", d.Delivery)
 	}
 	return s
 }

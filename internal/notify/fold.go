@@ -35,9 +35,23 @@ func (s *Service) foldedInto(ctx context.Context, tx *sql.Tx, p asked) (fate, er
 			AND state NOT IN ('superseded', 'suppressed', 'dead', 'expired', 'dropped'))`, key, p.channel).Scan(&there); err != nil || !there {
 			return fate{}, err
 		}
-		return fate{stSuppressed, gateFold, key, time.Time{}, "fold", fmt.Sprintf("it waits for %s, which is broken, and is a line in its message there", f.Cause)}, nil
+		return folds(f.Cause, key), nil
 	}
 	return fate{}, nil
+}
+
+func folds(cause, key string) fate {
+	return fate{stSuppressed, gateFold, key, time.Time{}, "fold", fmt.Sprintf("it waits for %s, which is broken, and is a line in its message there", cause)}
+}
+
+// explainedBy is the fate of a failure by units.yaml alone, if these causes are broken.
+func (s *Service) explainedBy(o outcome.Outcome, broken func(cause string) bool) fate {
+	for _, f := range s.units.Fold {
+		if isBad(o.State) && broken(f.Cause) && slices.ContainsFunc(f.Effects, func(g string) bool { return glob(g, o.Job) }) {
+			return folds(f.Cause, "")
+		}
+	}
+	return fate{}
 }
 
 // brokenCause finds the story of a job that is broken, for the same date; without a date on one side, any.

@@ -39,6 +39,9 @@ func (s *Service) keepAll(ctx context.Context) error {
 // next step is due.
 func (s *Service) keep(ctx context.Context, now time.Time) (next time.Time, err error) {
 	did := false
+	if _, err := s.expire(ctx, now); err != nil { // before the digests, which tell it
+		return next, err
+	}
 	for unit := range s.policy.digests {
 		made, err := s.digestDue(ctx, unit, now)
 		if err != nil {
@@ -46,7 +49,7 @@ func (s *Service) keep(ctx context.Context, now time.Time) (next time.Time, err 
 		}
 		did = did || made
 	}
-	for _, step := range []func(context.Context, time.Time) (bool, error){s.letGo, s.endSilence, s.expire} {
+	for _, step := range []func(context.Context, time.Time) (bool, error){s.letGo, s.endSilence} {
 		for more := true; more && ctx.Err() == nil; did = did || more {
 			if more, err = step(ctx, now); err != nil {
 				return next, err

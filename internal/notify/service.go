@@ -235,7 +235,7 @@ func jitter(d time.Duration) time.Duration {
 	return rand.N(d)
 }
 
-// Redrive tries a dead or held delivery again, as if it were new.
+// Redrive tries a dead, held or expired delivery again, as if it were new.
 func (s *Service) Redrive(ctx context.Context, delivery int64) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
@@ -243,13 +243,13 @@ func (s *Service) Redrive(ctx context.Context, delivery int64) error {
 		if err := tx.QueryRowContext(ctx, "SELECT channel FROM delivery WHERE id = ?", delivery).Scan(&name); err != nil {
 			return fmt.Errorf("there is no such delivery: %w", err)
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'ready', gate = '', tries = 0, looks = 0, next_at = ?, budget = ?, reason = 'redriven' WHERE id = ? AND state IN ('dead', 'held')",
-			now.UnixMicro(), now.Add(s.budgetOf(name)).UnixMicro(), delivery)
+		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'ready', gate = '', tries = 0, looks = 0, created = ?, next_at = ?, budget = ?, reason = 'redriven' WHERE id = ? AND state IN ('dead', 'held', 'expired')",
+			now.UnixMicro(), now.UnixMicro(), now.Add(s.budgetOf(name)).UnixMicro(), delivery)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errors.New("it is neither dead nor held"))
+			return errors.Join(err, errors.New("it is neither dead nor held nor expired"))
 		}
 		return nil
 	})

@@ -20,6 +20,8 @@ type Status struct {
 	Sent       int64           `json:"sent"`
 	Waiting    int64           `json:"waiting"`
 	Held       int64           `json:"held"`
+	HeldBack   int64           `json:"held_back"` // of those held: until quiet hours end or a retry had its time; they leave by themselves
+	Expired    int64           `json:"expired"`
 	Unknown    int64           `json:"unknown"`
 	Dead       int64           `json:"dead"`
 	Superseded int64           `json:"superseded"`
@@ -50,6 +52,7 @@ type Entry struct {
 	Channel  string        `json:"channel"`
 	Part     string        `json:"part"` // root, reply
 	State    string        `json:"state"`
+	Gate     string        `json:"gate,omitempty"` // what keeps it back: quiet, retry, silence, fold; held without one: its result is unknown
 	Op       string        `json:"op,omitempty"`
 	Tries    int           `json:"tries"` // calls that failed
 	Created  time.Time     `json:"created"`
@@ -76,6 +79,9 @@ func (s *Service) Status(ctx context.Context, n int) (Status, error) {
 			st.OldestWait = max(st.OldestWait, time.Since(db.Time(at.Int64)))
 		}
 	}
+	if err := q.QueryRowContext(ctx, "SELECT count(*) FROM delivery WHERE state = 'held' AND gate <> ''").Scan(&st.HeldBack); err != nil {
+		return st, err
+	}
 	rows, err := q.QueryContext(ctx, "SELECT state, count(*) FROM delivery GROUP BY state")
 	if err != nil {
 		return st, err
@@ -100,6 +106,8 @@ func (s *Service) Status(ctx context.Context, n int) (Status, error) {
 			st.Dead = k
 		case stSuperseded:
 			st.Superseded = k
+		case stExpired:
+			st.Expired = k
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -154,12 +162,14 @@ func (s *Service) channelStatus(ctx context.Context) ([]ChannelStatus, error) {
 
 // A Filter chooses entries of the outbox; empty fields choose all.
 type Filter struct {
-	State   string // ready, retry, sending, unknown, sent, held, dead, superseded, suppressed; waiting: all that will still leave
+	State   string // ready, retry, sending, unknown, sent, held, dead, superseded, suppressed, expired, dropped; waiting: all that will still leave
 	Channel string
 	Unit    string
 	Job     string
 	Event   string
 	Limit   int // 0: 100
+
+	id int64 // one delivery
 }
 
 // Outbox gives deliveries, the newest first.
@@ -177,11 +187,14 @@ func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 	} else {
 		add("d.state = ?", f.State)
 	}
+	if f.id != 0 {
+		where, args = append(where, "d.id = ?"), append(args, f.id)
+	}
 	add("d.channel = ?", f.Channel)
 	add("e.unit = ?", f.Unit)
 	add("e.job = ?", f.Job)
 	add("e.id = ?", f.Event)
-	query := `SELECT d.id, d.event_id, e.unit, e.job, e.run, e.state, d.channel, d.part, d.state, d.op, d.tries, d.created, d.next_at, d.sent_at, d.ref, d.reason, e.view
+	query := `SELECT d.id, d.event_id, e.unit, e.job, e.run, e.state, d.channel, d.part, d.state, d.gate, d.op, d.tries, d.created, d.next_at, d.sent_at, d.ref, d.reason, e.view
 		FROM delivery d JOIN event e ON e.id = d.event_id`
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
@@ -199,7 +212,7 @@ func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 		var e Entry
 		var created, next, sent int64
 		var view string
-		if err := rows.Scan(&e.Delivery, &e.Event, &e.Unit, &e.Job, &e.Run, &e.Outcome, &e.Channel, &e.Part, &e.State, &e.Op, &e.Tries, &created, &next, &sent, &e.Ref, &e.Reason, &view); err != nil {
+		if err := rows.Scan(&e.Delivery, &e.Event, &e.Unit, &e.Job, &e.Run, &e.Outcome, &e.Channel, &e.Part, &e.State, &e.Gate, &e.Op, &e.Tries, &created, &next, &sent, &e.Ref, &e.Reason, &view); err != nil {
 			return nil, err
 		}
 		var m channel.Message
@@ -207,7 +220,7 @@ func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 			return nil, err
 		}
 		e.Created, e.SentAt = db.Time(created), db.Time(sent)
-		if e.State == stReady || e.State == stRetry || e.State == stUnknown {
+		if e.State == stReady || e.State == stRetry || e.State == stUnknown || e.State == stHeld && e.Gate != "" {
 			e.NextAt = db.Time(next)
 		}
 		e.Title, e.Text = m.First(), m.Text()

@@ -73,8 +73,12 @@ type Route struct {
 
 // A Test is an event and where it must go.
 type Test struct {
-	Event  map[string]any `yaml:"event" jsonschema:"description=Fields of an event,required"`
-	Expect []string       `yaml:"expect" jsonschema:"description=The channels; in any order,required"`
+	Event      map[string]any `yaml:"event" jsonschema:"description=Fields of an event,required"`
+	At         string         `yaml:"at" jsonschema:"description=When it comes in the unit's time zone (2026-11-23 21:00): then quiet hours count"`
+	Broken     []string       `yaml:"broken" jsonschema:"description=Jobs that are broken then: fold counts"`
+	Expect     []string       `yaml:"expect" jsonschema:"description=The channels that are told; in any order,required"`
+	Held       []string       `yaml:"held" jsonschema:"description=The channels in which it is held"`
+	Suppressed []string       `yaml:"suppressed" jsonschema:"description=The channels in which it is not told"`
 }
 
 // DefaultUnits sends everything to a file in the home, and to stderr.
@@ -140,6 +144,11 @@ func (u Units) Validate() []config.Invalid {
 	}
 	for i, t := range u.Tests {
 		u.known(fmt.Sprintf("tests[%d].expect", i), t.Expect, no)
+		u.known(fmt.Sprintf("tests[%d].held", i), t.Held, no)
+		u.known(fmt.Sprintf("tests[%d].suppressed", i), t.Suppressed, no)
+		if _, err := t.at(time.UTC); err != nil {
+			no(fmt.Sprintf("tests[%d].at", i), "%v", err)
+		}
 		if err := t.check(); err != nil {
 			no(fmt.Sprintf("tests[%d].event", i), "%v", err)
 		}
