@@ -207,6 +207,7 @@ func TestSchemaForEditors(t *testing.T) {
 func FuzzUnits(f *testing.F) {
 	f.Add(designUnits)
 	f.Add(twoChannels)
+	f.Add(withDigest)
 	f.Fuzz(func(t *testing.T, text string) {
 		var u Units
 		if config.Decode("units.yaml", []byte(text), &u) != nil {
