@@ -34,6 +34,7 @@ type DB struct {
 	name   string
 	writer *sql.DB // one connection, so that writers of this process queue here and not in SQLite
 	reader *sql.DB
+	share  sharing
 }
 
 // Open opens the file at path, makes it if it is missing and brings it to the newest layout: migrations[i] leads from

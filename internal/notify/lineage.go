@@ -52,7 +52,7 @@ func (s *Service) AcceptAll(ctx context.Context, all []Arrival) (ids []string, e
 			return nil, fmt.Errorf("event %d of %d: %w", i+1, len(all), err)
 		}
 	}
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+	err = s.db.Share(ctx, func(tx *sql.Tx) error {
 		ids = nil // Write may call again
 		for i, a := range all {
 			tell := []outcome.Outcome{told[i]}

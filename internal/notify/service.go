@@ -157,7 +157,7 @@ func (s *Service) Accept(ctx context.Context, o outcome.Outcome) (eventID string
 	if err != nil {
 		return "", err
 	}
-	err = s.db.Write(ctx, func(tx *sql.Tx) error { return accept(ctx, tx, o) })
+	err = s.db.Share(ctx, func(tx *sql.Tx) error { return accept(ctx, tx, o) })
 	if err != nil {
 		return "", fmt.Errorf("accept %s of job %s: %w", o.State, o.Job, err)
 	}
