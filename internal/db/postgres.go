@@ -28,6 +28,8 @@ func IsPostgres(path string) bool {
 type remote struct {
 	schema string
 	key    int64 // of the lock that writers take
+
+	ownClock bool
 }
 
 // openPostgres opens the schema. The password comes from the address, from PGPASSWORD or from ~/.pgpass, as everywhere.

@@ -355,7 +355,6 @@ func TestAResultThatCouldNotBeWrittenDownIsLookedUp(t *testing.T) {
 }
 
 func TestStandbyTakesOverWhenTheLeaseRunsOut(t *testing.T) {
-	fileOnly(t)
 	synctest.Test(t, func(t *testing.T) {
 		path := outbox(t)
 		daily := &threads{}

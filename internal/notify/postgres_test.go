@@ -10,7 +10,7 @@ import (
 	"weir/internal/db"
 )
 
-// fileOnly skips what is about SQLite's file, or moves a clock that is the server's.
+// fileOnly skips what is about SQLite's file.
 func fileOnly(t *testing.T) {
 	t.Helper()
 	if os.Getenv("WEIR_TEST_POSTGRES") != "" {
@@ -27,6 +27,10 @@ func init() {
 	openDB = func(ctx context.Context, path, name string, migrations []string) (*db.DB, error) {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(path))
-		return db.Open(ctx, fmt.Sprintf("%s&search_path=t%x", server, h.Sum64()), name, migrations)
+		d, err := db.Open(ctx, fmt.Sprintf("%s&search_path=t%x", server, h.Sum64()), name, migrations)
+		if err == nil {
+			d.UseOwnClock()
+		}
+		return d, err
 	}
 }

@@ -181,6 +181,9 @@ func (s *Service) Drain(ctx context.Context) error {
 		}
 		if wait = min(2*wait, s.opt.Poll); n != left {
 			left, wait = n, time.Millisecond // it moves: the end may be near
+			if n > 100 {
+				wait = s.opt.Poll // or not: counting takes time that sending could use
+			}
 		}
 		s.pause(send, wait, nudge)
 	}

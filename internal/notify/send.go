@@ -110,7 +110,7 @@ func (w *worker) call(ctx context.Context, d *delivery) (channel.Receipt, error)
 
 // next finds what is due first. Within a key the order is strict: nothing passes an older delivery that is still open.
 const nextQuery = `SELECT d.id, d.event_id, d.key, d.part, d.state, d.op, d.mention, d.loud, d.plain, d.tries, d.looks, d.first_try, d.next_at, coalesce(m.ref, ''), m.ref = '' AS gone, e.view
-	FROM delivery d JOIN event e ON e.id = d.event_id LEFT JOIN message m ON m.key = d.key AND m.channel = d.channel
+	FROM delivery d INDEXED BY delivery_open JOIN event e ON e.id = d.event_id LEFT JOIN message m ON m.key = d.key AND m.channel = d.channel
 	WHERE d.channel = ? AND d.` + isOpen + ` AND d.state <> 'sending' AND d.next_at <= ?
 	AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.key = d.key AND o.channel = d.channel AND o.id < d.id AND o.` + isOpen + `)
 	AND ` + methodOf + ` NOT IN (SELECT method FROM pause WHERE channel = ? AND until > ? UNION ALL SELECT ?)
