@@ -13,13 +13,16 @@ import (
 	"weir/internal/outcome"
 )
 
-// keepEvery is how soon a change of the machine's clock is noticed, and a silence that another process has ended.
-const keepEvery = 30 * time.Second
+// keepEvery is how soon a change of the machine's clock is noticed, what was held for a few seconds only, and a silence that
+// somebody has ended.
+const keepEvery = 5 * time.Second
+
+// expireEvery is how often the whole backlog is looked at for what is too old.
+const expireEvery = 10 * time.Minute
 
 // keepAll lets go what is kept back, when its time has come.
 func (s *Service) keepAll(ctx context.Context) error {
 	for ctx.Err() == nil {
-		nudge := s.nudge()
 		now := time.Now()
 		next, err := s.keep(ctx, now)
 		if errors.Is(err, errNoLease) {
@@ -27,9 +30,9 @@ func (s *Service) keepAll(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			s.opt.Log.Error("what is kept back was not looked at", "err", err)
-			next, nudge = now.Add(time.Second), nil
+			next = now.Add(time.Second)
 		}
-		s.pause(ctx, max(time.Millisecond, min(time.Until(next), keepEvery)), nudge)
+		s.pause(ctx, max(time.Millisecond, min(time.Until(next), keepEvery)), nil)
 	}
 	return ctx.Err()
 }
@@ -39,8 +42,11 @@ func (s *Service) keepAll(ctx context.Context) error {
 // next step is due.
 func (s *Service) keep(ctx context.Context, now time.Time) (next time.Time, err error) {
 	did := false
-	if _, err := s.expire(ctx, now); err != nil { // before the digests, which tell it
-		return next, err
+	if left := s.nextExpire.Sub(now); left <= 0 || left > expireEvery {
+		if err := s.expire(ctx, now); err != nil { // before the digests, which tell it
+			return next, err
+		}
+		s.nextExpire = now.Add(expireEvery)
 	}
 	for unit := range s.policy.digests {
 		made, err := s.digestDue(ctx, unit, now)
@@ -260,15 +266,15 @@ func (s *Service) endSilence(ctx context.Context, now time.Time) (did bool, err 
 }
 
 // expire gives up what could not leave for too long. The digest of its unit says so; where there is none, the fallback.
-func (s *Service) expire(ctx context.Context, now time.Time) (did bool, err error) {
+func (s *Service) expire(ctx context.Context, now time.Time) error {
 	age := orElse(s.units.Defaults.TTL, ttl)
 	const old = "(state IN ('ready', 'retry') OR state = 'held' AND gate <> '') AND created < ?"
 	before := now.Add(-age).UnixMicro()
 	var some bool
 	if err := s.db.Read().QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM delivery WHERE "+old+")", before).Scan(&some); err != nil || !some {
-		return false, err
+		return err
 	}
-	err = s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT d.channel, e.unit, count(*) FROM delivery d JOIN event e ON e.id = d.event_id
 			WHERE (d.state IN ('ready', 'retry') OR d.state = 'held' AND d.gate <> '') AND d.created < ? GROUP BY d.channel, e.unit ORDER BY d.channel, e.unit`, before)
 		if err != nil {
@@ -302,5 +308,4 @@ func (s *Service) expire(ctx context.Context, now time.Time) (did bool, err erro
 		}
 		return nil
 	})
-	return false, err
 }

@@ -103,6 +103,8 @@ type Service struct {
 	edits    map[string]*rate.Limiter // the same, by channel
 	owner    string                   // of the lease; new for each service
 
+	nextExpire time.Time // only the goroutine that keeps uses it
+
 	running atomic.Bool
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when there may be something to do
