@@ -15,9 +15,10 @@ func TestAFailureThatAnotherOneExplainsIsALineInItsMessage(t *testing.T) {
 		defer func() { closed(t, d.Service) }()
 		d.sleepTo("2026-11-23 09:00")
 		d.tell(ends("settlements_daily", outcome.Failed, "2026-11-20"))
+		d.tell(ends("gl_report", outcome.Late, "2026-11-20")) // overtaken by its failure, and never told
 		id := d.tell(ends("gl_report", outcome.Failed, "2026-11-20"), ends("gl_stock", outcome.Late, "2026-11-20"))
-		d.says("daily", "post failed, edit failed")
-		last := d.daily.calls[1].post.Message
+		d.says("daily", "post failed, edit failed, edit failed")
+		last := d.daily.calls[2].post.Message
 		if want := "Also waiting for it: gl_report (failed 09:00), gl_stock (late 09:00)\n"; !strings.Contains(last.Text(), want) {
 			t.Errorf("the cause says\n%s", last.Text())
 		}
@@ -25,19 +26,19 @@ func TestAFailureThatAnotherOneExplainsIsALineInItsMessage(t *testing.T) {
 		d.tell(ends("gl_other", outcome.Failed, "2026-11-19")) // another date is another matter
 		time.Sleep(time.Minute)
 		d.tell(ends("gl_stock", outcome.Ready, "2026-11-20"))
-		d.says("daily", "post failed, edit failed, post failed, edit failed, post ready")
-		if got := d.daily.calls[3].post.Message.Text(); !strings.Contains(got, "Also waiting for it: gl_report (failed 09:00)\n") {
+		d.says("daily", "post failed, edit failed, edit failed, post failed, edit failed, post ready")
+		if got := d.daily.calls[4].post.Message.Text(); !strings.Contains(got, "Also waiting for it: gl_report (failed 09:00)\n") {
 			t.Errorf("after one of them came:\n%s", got)
 		}
 		time.Sleep(time.Minute)
 		mended := ends("settlements_daily", outcome.Ready, "2026-11-20")
 		mended.RunID = "rerun"
 		d.tell(mended)
-		d.says("daily", "post failed, edit failed, post failed, edit failed, post ready, post failed, edit recovered, loud reply recovered")
-		if got := d.daily.calls[5].post.Message.Outcome.Job; got != "gl_report" {
+		d.says("daily", "post failed, edit failed, edit failed, post failed, edit failed, post ready, post failed, edit recovered, loud reply recovered")
+		if got := d.daily.calls[6].post.Message.Outcome.Job; got != "gl_report" {
 			t.Errorf("told by itself: %s", got)
 		}
-		if got := d.daily.calls[6].post.Message.Text(); strings.Contains(got, "Also waiting") {
+		if got := d.daily.calls[7].post.Message.Text(); strings.Contains(got, "Also waiting") {
 			t.Errorf("the mended cause says\n%s", got)
 		}
 		d.explained(id[0], "kept back: released daily: it was folded into the message of FIN/settlements_daily/2026-11-20, which is mended")
