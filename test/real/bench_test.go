@@ -105,10 +105,10 @@ func (p produced) add(o produced) produced {
 	return produced{p.rate + o.rate, p.cpu + o.cpu, max(p.peak, o.peak), p.broker + o.broker}
 }
 
-func loadgenMax(b *testing.B, broker *parts.Broker, in *bench) produced {
+func loadgenMax(b *testing.B, broker *parts.Broker, in *bench, more ...string) produced {
 	b.Helper()
 	before := broker.CPU(b)
-	c, out, errs := in.start("loadgen", "run", "max", "--json")
+	c, out, errs := in.start("loadgen", append([]string{"run", "max", "--json"}, more...)...)
 	var r struct {
 		Rate    float64
 		Verdict string
