@@ -210,6 +210,23 @@ func TestRecordsArriveAsTheyWereMade(t *testing.T) {
 	}
 }
 
+// refusal answers a produce request with an error for each partition.
+func refusal(req kmsg.Request, err *kerr.Error) kmsg.Response {
+	r, _ := req.(*kmsg.ProduceRequest)
+	resp, _ := r.ResponseKind().(*kmsg.ProduceResponse)
+	for _, t := range r.Topics {
+		answer := kmsg.NewProduceResponseTopic()
+		answer.Topic, answer.TopicID = t.Topic, t.TopicID
+		for _, part := range t.Partitions {
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition, p.ErrorCode = part.Partition, err.Code
+			answer.Partitions = append(answer.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return resp
+}
+
 // Leaders move and brokers answer with errors while records are sent.
 func TestLeadersMove(t *testing.T) {
 	c := cluster(t, 3)
@@ -223,19 +240,7 @@ func TestLeadersMove(t *testing.T) {
 		if n%11 != 0 {
 			return nil, nil, false
 		}
-		r, _ := req.(*kmsg.ProduceRequest)
-		resp, _ := r.ResponseKind().(*kmsg.ProduceResponse)
-		for _, t := range r.Topics {
-			answer := kmsg.NewProduceResponseTopic()
-			answer.Topic, answer.TopicID = t.Topic, t.TopicID
-			for _, part := range t.Partitions {
-				p := kmsg.NewProduceResponseTopicPartition()
-				p.Partition, p.ErrorCode = part.Partition, kerr.NotEnoughReplicas.Code
-				answer.Partitions = append(answer.Partitions, p)
-			}
-			resp.Topics = append(resp.Topics, answer)
-		}
-		return resp, nil, true
+		return refusal(req, kerr.NotEnoughReplicas), nil, true
 	})
 	p, o := start(t, client(t, c.ListenAddrs()), nil)
 	send(t.Context(), p, 3000)
@@ -328,19 +333,7 @@ func TestARefusedBatchDoesNotStopTheOthers(t *testing.T) {
 		if n.Add(1)%9 != 0 {
 			return nil, nil, false
 		}
-		r, _ := req.(*kmsg.ProduceRequest)
-		resp, _ := r.ResponseKind().(*kmsg.ProduceResponse)
-		for _, t := range r.Topics {
-			answer := kmsg.NewProduceResponseTopic()
-			answer.Topic, answer.TopicID = t.Topic, t.TopicID
-			for _, part := range t.Partitions {
-				p := kmsg.NewProduceResponseTopicPartition()
-				p.Partition, p.ErrorCode = part.Partition, kerr.MessageTooLarge.Code
-				answer.Partitions = append(answer.Partitions, p)
-			}
-			resp.Topics = append(resp.Topics, answer)
-		}
-		return resp, nil, true
+		return refusal(req, kerr.MessageTooLarge), nil, true
 	})
 	p, o := start(t, client(t, c.ListenAddrs()), nil)
 	send(t.Context(), p, 3000)
