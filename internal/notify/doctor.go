@@ -85,6 +85,8 @@ func (s *Service) examine(ctx context.Context, name string, c channel.Channel) [
 	}
 	f := channel.Finding{Check: "look-up", Level: channel.Note}
 	switch _, finder, repeater := powers(c); {
+	case finder != nil && s.kind(name) == "slack":
+		f.Text = "could not be examined: it needs scopes, and what stands above comes first"
 	case finder != nil:
 		f.Level, f.Text = channel.Good, "a message of unknown result is looked up"
 	case repeater != nil:

@@ -122,7 +122,7 @@ func TestDoctorFindsWhatIsWrongAndSaysWhatToDo(t *testing.T) {
 		ask    string
 		want   string
 	}{
-		"revoked token":      {func(c *clinic) { c.slack.SetToken("other") }, "app", "app bad token: invalid_auth -> put a valid token where units.yaml points to"},
+		"revoked token":      {func(c *clinic) { c.slack.SetToken("other") }, "app", "app bad token: invalid_auth -> put a valid token where units.yaml points to\napp note look-up: could not be examined"},
 		"not in the channel": {func(c *clinic) { c.slack.Room(false, false, false) }, "app", "app bad member: the app is not in #fin-daily -> invite the app: write /invite @APP in #fin-daily"},
 		"archived":           {func(c *clinic) { c.slack.Room(true, false, true) }, "app", "app bad member: #fin-daily is archived -> name a channel that exists"},
 		"may not write":      {func(c *clinic) { c.slack.Grant("channels:history,channels:read") }, "app", "app bad scopes: channels:history, channels:read -> give the app the scope chat:write and install it again"},
@@ -135,7 +135,7 @@ func TestDoctorFindsWhatIsWrongAndSaysWhatToDo(t *testing.T) {
 		"denied topic":      {func(c *clinic) { c.sns.Deny(true) }, "topic", "topic warn topic: AuthorizationError (HTTP 403)"},
 		"nobody reads":      {func(c *clinic) { c.sns.Subscribe(0, 1) }, "topic", "topic warn subscribers: nobody reads this topic; 1 have not confirmed yet -> let them follow the link"},
 		"receiver refuses":  {func(c *clinic) { c.api.Answer(http.StatusForbidden, "") }, "api", "api bad address: the receiver answers (HEAD: HTTP 403) -> check the token that the receiver wants"},
-		"receiver is gone":  {func(c *clinic) { c.api.Close() }, "api", "api warn address: unreachable"},
+		"receiver is gone":  {func(c *clinic) { c.api.Close() }, "api", "-> see whether this machine reaches that address"},
 		"password":          {func(c *clinic) { c.smtp.SetPassword("other") }, "post", "post bad login: smtp_535"},
 		"file in the way":   {func(c *clinic) { blockFile(t, c) }, "file", "file bad file: not_writable: not a directory -> make the file's directory writable"},
 	} {

@@ -54,6 +54,8 @@ func advice(code string) string {
 		return "give the app the scopes chat:write and channels:history"
 	case "AuthorizationError", "no_credentials", "InvalidClientTokenId", "NotFound":
 		return "check the topic's ARN, its policy and the AWS credentials"
+	case "unreachable", "timeout", "connection":
+		return "see whether this machine reaches that address: name, network, proxy"
 	case "bad_certificate":
 		return "let the far side show a certificate that this machine trusts for its name"
 	case "no_starttls":

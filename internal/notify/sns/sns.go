@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"weir/internal/notify/channel"
 )
@@ -76,7 +77,7 @@ func (t *topic) open(ctx context.Context) (*sns.Client, error) {
 	if t.client != nil {
 		return t.client, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.region),
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(t.region), config.WithLogger(logging.Nop{}), // what matters comes as an error
 		// The SDK's retry is off: it would send again after an unknown result, and hide the tries.
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err != nil {
