@@ -207,7 +207,10 @@ func (x Explanation) end(d DeliveryDetail) string {
 	if d.Reason != "" {
 		s += ": " + d.Reason
 	}
-	if d.State == stDead || d.State == stHeld {
+	switch {
+	case d.State == stHeld && d.Gate != "":
+		s += fmt.Sprintf("; `notify dead redrive %d` tells it at once", d.Delivery)
+	case d.State == stDead || d.State == stHeld || d.State == stExpired:
 		s += fmt.Sprintf("; `notify dead redrive %d` tries it again", d.Delivery)
 	}
 	return s

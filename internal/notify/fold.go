@@ -41,7 +41,7 @@ func (s *Service) foldedInto(ctx context.Context, tx *sql.Tx, p asked) (fate, er
 }
 
 func folds(cause, key string) fate {
-	return fate{stSuppressed, gateFold, key, time.Time{}, "fold", fmt.Sprintf("it waits for %s, which is broken, and is a line in its message there", cause)}
+	return fate{stSuppressed, gateFold, key, time.Time{}, "fold", fmt.Sprintf("it waits for %s, which is broken and is told there", cause)}
 }
 
 // explainedBy is the fate of a failure by units.yaml alone, if these causes are broken.

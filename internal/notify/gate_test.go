@@ -22,7 +22,7 @@ func TestAFailureThatAnotherOneExplainsIsALineInItsMessage(t *testing.T) {
 		if want := "Also waiting for it: gl_report (failed 09:00), gl_stock (late 09:00)\n"; !strings.Contains(last.Text(), want) {
 			t.Errorf("the cause says\n%s", last.Text())
 		}
-		d.explained(id[0], "fold: suppressed daily: it waits for settlements_daily, which is broken, and is a line in its message there", "channel daily, message: suppressed")
+		d.explained(id[0], "fold: suppressed daily: it waits for settlements_daily, which is broken and is told there", "channel daily, message: suppressed")
 		d.tell(ends("gl_other", outcome.Failed, "2026-11-19")) // another date is another matter
 		time.Sleep(time.Minute)
 		d.tell(ends("gl_stock", outcome.Ready, "2026-11-20"))
