@@ -70,8 +70,13 @@ func (s *sender) post(n uint64, due, now time.Duration, timed bool) time.Duratio
 		s.value = m.Value
 	}
 	to := &s.targets[m.Stream]
-	heads := produce.AppendCount(s.heads[:0], 1+len(to.headers))
-	heads = produce.AppendHeader(heads, stamp.Key, st.Append(s.mark[:0]))
+	heads := s.heads[:0]
+	if s.unmarked {
+		heads = produce.AppendCount(heads, len(to.headers))
+	} else {
+		heads = produce.AppendCount(heads, 1+len(to.headers))
+		heads = produce.AppendHeader(heads, stamp.Key, st.Append(s.mark[:0]))
+	}
 	heads = append(heads, to.extra...)
 	s.heads = heads
 	partition := int32(-1)

@@ -25,9 +25,11 @@ type Manifest struct {
 	Written time.Time `json:"written"`
 	Ended   time.Time `json:"ended,omitzero"`
 
-	Profile string         `json:"profile"`
-	Seed    uint64         `json:"seed"`
-	Streams []StreamRecord `json:"streams"` // one, or the parts of the mix
+	Profile string `json:"profile"`
+	// Unmarked says that the messages carry no identity: there is nothing to prove, and nobody can go on with the run.
+	Unmarked bool           `json:"unmarked,omitempty"`
+	Seed     uint64         `json:"seed"`
+	Streams  []StreamRecord `json:"streams"` // one, or the parts of the mix
 
 	Warmup     uint64        `json:"warmup"` // messages 0 … warmup-1 were sent before the schedule
 	Shards     []ShardRecord `json:"shards"`

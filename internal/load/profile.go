@@ -68,7 +68,7 @@ type Producer struct {
 
 // Verify says how the proof is made.
 type Verify struct {
-	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,description=Default header"`
+	Identity    string      `yaml:"identity,omitempty" jsonschema:"enum=header,enum=none,description=Where each message carries which one it is. Default header; none leaves it out: nothing can be proven then and brokers have less to read"`
 	Destination Destination `yaml:"destination,omitempty"`
 	Consumer    Consumer    `yaml:"consumer,omitempty" jsonschema:"description=Reads the messages back while the run goes on"`
 }

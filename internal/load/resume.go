@@ -28,6 +28,9 @@ type Resumption struct {
 // ErrOver means that there is nothing left to go on with.
 var ErrOver = errors.New("it has ended in order")
 
+// ErrUnmarked says that a run's messages carry no identity.
+var ErrUnmarked = errors.New("its messages carry no identity (verify.identity: none)")
+
 // Resume goes on with a run whose generator has died: the topics tell what of it has arrived, what had been handed over but never
 // arrived is sent again, and the schedule goes on where it stood, as if it had been paused. The result's latencies are those of the
 // part that is sent now.
@@ -38,6 +41,8 @@ func Resume(ctx context.Context, o Options, m *Manifest) (Summary, error) {
 	switch {
 	case m.State == Ended:
 		return Summary{}, fmt.Errorf("run %s cannot be resumed: %w", m.Run, ErrOver)
+	case m.Unmarked:
+		return Summary{}, fmt.Errorf("run %s cannot be resumed: %w", m.Run, ErrUnmarked)
 	case m.Effective == "":
 		return Summary{}, fmt.Errorf("run %s cannot be resumed: its manifest, by an earlier version, does not hold the profile", m.Run)
 	case m.Begun.IsZero():

@@ -212,7 +212,7 @@ func newRun(o Options, mix *content.Mix, mean int, client *kgo.Client) (*run, er
 	s.startAt = o.Shard.StartAt
 	r := &run{session: s, Options: o, senders: senders}
 	s.run, s.client, s.curve = o.Run, client, curve
-	s.shuffles = mix.Shuffles()
+	s.shuffles, s.unmarked = mix.Shuffles(), p.Verify.Identity == "none"
 	s.schedule, s.flat, s.drops, s.window = newSchedule(curve), p.Rate.flat(), p.OnSaturation == "drop", int64(p.inFlight())
 	s.warmup, s.told = time.Duration(p.Warmup), stagesOf(curve)
 	s.rec.setStages(len(s.told))
@@ -229,7 +229,7 @@ func newRun(o Options, mix *content.Mix, mean int, client *kgo.Client) (*run, er
 	}
 	r.manifest = &Manifest{
 		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
-		Profile: p.Name, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
+		Profile: p.Name, Unmarked: p.Verify.Identity == "none", Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
 		Shards: make([]ShardRecord, shards), Transaction: txn, Shard: o.Shard, Dir: p.dir,
 	}
 	if effective, err := p.Effective(); err == nil {

@@ -171,6 +171,7 @@ type session struct {
 	curve     Curve     // of the profile
 	*schedule           // the curve as it is run
 	flat      bool      // it has no schedule
+	unmarked  bool      // messages carry no identity
 	shuffles  bool      // some messages are held back on purpose
 	drops     bool      // a message that is due while the window is full is left out
 	window    int64     // messages on their way, at most
@@ -216,6 +217,10 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	p.stream = m.Stream
 	p.header = append(p.header[:1], to.headers...)
 	p.header[0].Value = st.Append(p.stamp[:0])
+	headers := p.header
+	if s.unmarked {
+		headers = headers[1:]
+	}
 	var key []byte
 	if m.Key != nil {
 		p.key = append(p.key[:0], m.Key...)
@@ -227,7 +232,7 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	if partition >= 0 {
 		p.partition = partition % to.partitions
 	}
-	p.rec.Topic, p.rec.Key, p.rec.Value, p.rec.Headers, p.rec.Timestamp = to.topic, key, m.Value, p.header, s.pace.start.Add(now)
+	p.rec.Topic, p.rec.Key, p.rec.Value, p.rec.Headers, p.rec.Timestamp = to.topic, key, m.Value, headers, s.pace.start.Add(now)
 	size := len(m.Value)
 	if values := p.slab.values; size <= cap(values)-len(values) {
 		p.slab.values = values[:len(values)+size]

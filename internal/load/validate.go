@@ -64,7 +64,10 @@ func (p *Profile) Validate() []config.Invalid {
 	p.validateHooks(&c)
 	p.validateParts(&c)
 	p.Producer.validate(&c)
-	c.oneOf("verify.identity", p.Verify.Identity, []string{"header"}, "fields")
+	c.oneOf("verify.identity", p.Verify.Identity, []string{"header", "none"}, "fields")
+	if p.Verify.Identity == "none" {
+		p.validateUnmarked(&c)
+	}
 	c.oneOf("verify.destination.engine", p.Verify.Destination.Engine, []string{"duckdb"}, "spark")
 	if g := p.Verify.Consumer.Group; len(g) > 249 || strings.ContainsFunc(g, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		c.add("verify.consumer.group", "group: %q is no name of a consumer group: want up to 249 letters, digits, . _ -", g)
@@ -74,6 +77,18 @@ func (p *Profile) Validate() []config.Invalid {
 		p.stageNamed(&c, fmt.Sprintf("thresholds[%d].stage", i), t.Stage)
 	}
 	return c
+}
+
+// validateUnmarked: what has to know the messages again cannot be had without their identity.
+func (p *Profile) validateUnmarked(c *complaints) {
+	if p.Verify.Consumer.Group != "" {
+		c.add("verify.consumer", "consumer: cannot know messages again that carry no identity: remove it, or verify.identity: none")
+	}
+	for i, t := range p.Thresholds {
+		if !t.ofRun() && t.Metric != "" {
+			c.add(fmt.Sprintf("thresholds[%d].metric", i), "metric: %s cannot be proven of messages that carry no identity: remove it, or verify.identity: none", t.Metric)
+		}
+	}
 }
 
 func (p *Profile) validateBounds(c *complaints) {

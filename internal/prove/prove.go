@@ -57,6 +57,9 @@ func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, re
 			return verify.Result{}, &cli.Error{Err: fmt.Errorf("run %s sent nothing to table %s", m.Run, table), Hint: "its tables are " + strings.Join(Tables(m), ", "), Exit: cli.ExitUsage}
 		}
 	}
+	if m.Unmarked {
+		return verify.Result{}, &cli.Error{Err: fmt.Errorf("run %s cannot be proven: %w", m.Run, load.ErrUnmarked), Hint: "run the profile without verify.identity: none", Exit: cli.ExitUsage}
+	}
 	claim, err := Claim(m, stream)
 	if err != nil {
 		return verify.Result{}, err
