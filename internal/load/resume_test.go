@@ -59,11 +59,12 @@ func TestAKilledRunIsResumed(t *testing.T) {
 		text     string
 		messages uint64
 		deaf     bool
+		slow     bool
 	}{
-		"without keys":            {head + "rate: {stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nvalue: {schema: {file: s.avsc}}\n", 50_000, true},
-		"keys, poisson, mistakes": {head + "rate: {arrival: poisson, stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nkey: {field: account_id, cardinality: 1k}\nfaults: {duplicate: 1%, poison: {share: 1%, kinds: [bad_magic, truncated]}}\n", 50_000, true},
-		"at full speed":           {head + "rate: max\nvolume: {messages: 1500k}\nvalue: {schema: {file: s.avsc}}\n", 1_500_000, true},
-		"transactions":            {head + "rate: {stages: [{target: 10k/s}]}\nvolume: {messages: 25k}\nproducer: {transaction: {messages: 500, abort: 20%}}\n", 25_000, false},
+		"without keys":            {head + "rate: {stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nvalue: {schema: {file: s.avsc}}\n", 50_000, true, false},
+		"keys, poisson, mistakes": {head + "rate: {arrival: poisson, stages: [{target: 20k/s}]}\nvolume: {messages: 50k}\nkey: {field: account_id, cardinality: 1k}\nfaults: {duplicate: 1%, poison: {share: 1%, kinds: [bad_magic, truncated]}}\n", 50_000, true, false},
+		"at full speed":           {head + "rate: max\nmax_in_flight: 10k\nproducer: {batch: 4KiB}\nvolume: {messages: 300k}\nvalue: {schema: {file: s.avsc}}\n", 300_000, true, true},
+		"transactions":            {head + "rate: {stages: [{target: 10k/s}]}\nvolume: {messages: 25k}\nproducer: {transaction: {messages: 500, abort: 20%}}\n", 25_000, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +75,9 @@ func TestAKilledRunIsResumed(t *testing.T) {
 			enough := make(chan struct{}, 1)
 			c3.ControlKey(0, func(req kmsg.Request) (kmsg.Response, error, bool) {
 				c3.KeepControl()
+				if c.slow {
+					<-time.After(2 * time.Millisecond) // real time: the run must not be over before it can be killed
+				}
 				if !deaf.Load() {
 					return nil, nil, false
 				}

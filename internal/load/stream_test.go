@@ -67,7 +67,7 @@ func TestContentMistakesHaveTheirPlace(t *testing.T) {
 		"an exponent without zipf":    {order("key: {field: order_id, exponent: 2}"), "p.yaml:8:7: key: exponent: belongs to distribution: zipf"},
 		"a hot share above all":       {order("key: {field: order_id, hot: {share: 120%}}"), `"120%" is no percentage`},
 		"no key, but a field":         {order("key: {field: order_id, distribution: none}"), "p.yaml:8:38: distribution: none means messages without a key"},
-		"a proof without identity":    {order("verify: {identity: none}\nthresholds: [{metric: lost, max: 0}]"), "p.yaml:9:24: metric: lost cannot be proven of messages that carry no identity"},
+		"a proof without identity":    {order("verify: {identity: none}\nthresholds: [{metric: lost, max: 0}]"), "p.yaml:9:23: metric: lost cannot be proven of messages that carry no identity"},
 		"read back without identity":  {order("verify: {identity: none, consumer: {group: g}}"), "consumer: cannot know messages again that carry no identity"},
 		"a key from nowhere":          {order("key: {from: customers}"), "p.yaml:8:13: from: there is no mix, so no other part"},
 		"a size below the smallest":   {order("size: {distribution: constant, bytes: 20}"), "p.yaml:8:8: size: 20 B cannot be reached with this schema: its smallest value that can be promised has "},
