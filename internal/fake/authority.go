@@ -50,15 +50,17 @@ func (a *Authority) Local(t testing.TB) Certificate {
 	return a.Issue(t, time.Now().Add(time.Hour), "127.0.0.1")
 }
 
-// Issue makes a certificate for names and addresses that ends at a time; without any it is a client's.
+// Issue makes a certificate for names and addresses, of two days up to a time; without any it is a client's.
 func (a *Authority) Issue(t testing.TB, until time.Time, names ...string) Certificate {
 	t.Helper()
-	from := time.Now()
-	if until.Before(from) {
-		from = until
-	}
+	return a.IssueFrom(t, until.Add(-48*time.Hour), until, names...)
+}
+
+// IssueFrom is Issue for other times.
+func (a *Authority) IssueFrom(t testing.TB, from, until time.Time, names ...string) Certificate {
+	t.Helper()
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "weir test"}, NotBefore: from.Add(-48 * time.Hour), NotAfter: until,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "weir test"}, NotBefore: from, NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, n := range names {

@@ -32,7 +32,7 @@ func newClinic(t *testing.T, change func(c *clinic, u *Units)) *clinic {
 		t.Setenv(k, v)
 	}
 	ca := fake.NewAuthority(t)
-	cert := ca.Issue(t, time.Now().Add(90*24*time.Hour), "127.0.0.1")
+	cert := ca.IssueFrom(t, time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour), "127.0.0.1")
 	c := &clinic{slack: fake.NewSlack("xoxb-very-secret"), hook: fake.NewSlackHook("/very-secret"), sns: fake.NewSNS(), api: fake.NewWebhook(true),
 		smtp: fake.NewSMTP(t, "weir", "very-secret", &cert, false)}
 	t.Cleanup(func() { c.slack.Close(); c.hook.Close(); c.sns.Close(); c.api.Close() })
