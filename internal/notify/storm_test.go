@@ -227,7 +227,7 @@ func (r *stormResult) inTopics(topics *fake.SNS, told map[string]string) {
 func TestAcceptance_KillStormLosesNothingDoublesNothingKeepsTheOrder(t *testing.T) {
 	jobs, kills := 25, 15
 	if os.Getenv("WEIR_NOTIFY_STORM_SIZE") == "full" {
-		jobs, kills = 67, 20 // three events each
+		jobs, kills = 100, 20 // each job is told twice at least: failed, recovered
 	}
 	for name, c := range map[string]struct {
 		blind       bool
