@@ -6,7 +6,7 @@ CACHE  := $(or $(WEIR_CACHE),$(HOME)/.cache/weir)
 PREFIX ?= $(HOME)/.local
 ARGS   ?=
 PKG    ?= ./...
-BENCH  ?= ./internal/avro ./internal/ingest ./internal/load ./internal/notify ./internal/report ./cmd/loadgen ./tui
+BENCH  ?= ./internal/avro ./internal/ingest ./internal/load ./internal/report ./cmd/loadgen ./tui
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint

@@ -36,7 +36,7 @@ Who is told what stands in units.yaml; without that file everything goes to HOME
 Exit codes: 0 good, 1 failed, 2 wrong usage or configuration, 130 interrupted.`,
 	}
 	root.PersistentFlags().StringVar(&p.unitsFile, "units", "units.yaml", "who is told what")
-	root.AddCommand(emitCommand(p), serveCommand(p), outboxCommand(p), deadCommand(p), silenceCommand(p), explainCommand(p), checkCommand(p), testCommand(p), doctorCommand(p), previewCommand(p))
+	root.AddCommand(emitCommand(p), serveCommand(p), outboxCommand(p), deadCommand(p), silenceCommand(p), expectCommand(p), explainCommand(p), checkCommand(p), testCommand(p), doctorCommand(p), previewCommand(p))
 	return root
 }
 

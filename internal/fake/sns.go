@@ -110,7 +110,6 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := s.take(r)
-	time.Sleep(s.Delay)
 	switch fault {
 	case Accept500:
 		fail(w, http.StatusInternalServerError, "InternalError", "oops")

@@ -32,7 +32,7 @@ func (s *Service) keepAll(ctx context.Context) error {
 			s.opt.Log.Error("what is kept back was not looked at", "err", err)
 			next = now.Add(time.Second)
 		}
-		s.pause(ctx, max(time.Millisecond, min(time.Until(next), keepEvery)), nil)
+		s.pause(ctx, max(time.Millisecond, min(time.Until(next), max(keepEvery, s.opt.Poll))), nil)
 	}
 	return ctx.Err()
 }

@@ -54,6 +54,10 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 		d := []Decision{{Path: "order", Action: "suppressed", Reason: reason}}
 		return s.routed(ctx, tx, id, st.Key, o, channel.Message{}, d)
 	}
+	o, known, err := s.judgeFigures(ctx, tx, o)
+	if err != nil {
+		return err
+	}
 	before := st.State
 	if o.State == outcome.Ready && st.broken() {
 		told, err := wasTold(ctx, tx, st)
@@ -67,13 +71,16 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	if err := s.overtake(ctx, tx, st, o); err != nil {
 		return err
 	}
-	since := st.Broken
+	since, broke := st.Broken, st.Broke
 	st.advance(o)
 	t := telling{
-		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Zone: s.zoneOf(o.Unit),
-		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(),
+		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Broke: broke, Zone: s.zoneOf(o.Unit),
+		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(), Usual: known,
 	}
 	if t.LastGood, err = lastGood(ctx, tx, o); err != nil {
+		return err
+	}
+	if err := noteArrival(ctx, tx, o); err != nil {
 		return err
 	}
 	m := t.message()

@@ -74,6 +74,7 @@ func (s *Service) work(ctx context.Context) error {
 	g.Go(func() error { return s.keepLease(work) })
 	g.Go(func() error { return s.routeAll(work) })
 	g.Go(func() error { return s.keepAll(work) })
+	g.Go(func() error { return s.watch(work) })
 	for name, c := range s.channels {
 		w := &worker{s: s, name: name, channel: c}
 		g.Go(func() error { return w.run(work) })

@@ -95,6 +95,8 @@ const recordTime = 10 * time.Second
 // idle is how soon a worker sees what another process has changed in the outbox.
 const idle = 2 * time.Second
 
+func (s *Service) idle() time.Duration { return max(idle, s.opt.Poll) }
+
 func (w *worker) call(ctx context.Context, d *delivery) (channel.Receipt, error) {
 	p := channel.Post{ID: d.postID(), Group: d.Message.Outcome.Unit + "/" + d.Message.Outcome.Job, Message: d.Message, Mention: d.Mention, Loud: d.Loud, Plain: d.Plain,
 		Continues: d.Continues && d.Op == "post"}
@@ -125,10 +127,10 @@ func (w *worker) take(ctx context.Context) (d *delivery, wait time.Duration, err
 		return nil, 0, err
 	}
 	if !due.Valid {
-		return nil, idle, nil // a wake ends the pause
+		return nil, w.s.idle(), nil // a wake ends the pause
 	}
 	if at := db.Time(due.Int64); at.After(now) {
-		return nil, min(at.Sub(now), idle), nil
+		return nil, min(at.Sub(now), w.s.idle()), nil
 	}
 	err = w.s.db.Write(ctx, func(tx *sql.Tx) error {
 		d, wait = nil, 0 // Write may call again

@@ -32,6 +32,7 @@ import (
 	"weir/internal/calendar"
 	"weir/internal/db"
 	"weir/internal/notify/channel"
+	"weir/internal/notify/expect"
 	"weir/internal/outcome"
 )
 
@@ -49,6 +50,7 @@ type Options struct {
 	LookWait    time.Duration // until a message of unknown result must be visible; 0: 2 s
 	ProbeEvery  time.Duration // how often a blocked channel is tried; 0: 1 min
 	FirstWait   time.Duration // the base of the back-off; 0: 1 s
+	Settle      time.Duration // after a start: until what was reported meanwhile has come in, and a run may be called late; 0: 10 s
 
 	crash func(step string) error // tests: what happens when the process dies at this step
 	blind bool                    // tests: resend after an unknown result without looking, to see that this doubles
@@ -66,6 +68,7 @@ func (o *Options) defaults(path string) {
 	set(&o.LookWait, 2*time.Second)
 	set(&o.ProbeEvery, time.Minute)
 	set(&o.FirstWait, time.Second)
+	set(&o.Settle, 10*time.Second)
 	if o.Home == "" {
 		o.Home = filepath.Dir(path)
 	}
@@ -97,6 +100,7 @@ type Service struct {
 	zone     *time.Location
 	days     map[string]calendar.Calendar // by unit
 	policy   policy
+	expected []expect.Rule // by job
 	channels map[string]channel.Channel
 	pace     map[string]time.Duration
 	apps     map[string]*rate.Limiter // of edits, by token
@@ -142,7 +146,11 @@ func plan(units Units) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("units: %w", err)
 	}
-	s := &Service{units: units, rules: r, zone: zone, days: days}
+	expected, err := expectations(units, zone, days)
+	if err != nil {
+		return nil, fmt.Errorf("units: %w", err)
+	}
+	s := &Service{units: units, rules: r, zone: zone, days: days, expected: expected}
 	if err := s.compilePolicy(); err != nil {
 		return nil, fmt.Errorf("units: %w", err)
 	}
@@ -202,6 +210,9 @@ func (s *Service) Relay(ctx context.Context, from Source) (int, error) {
 	}
 	return len(outcomes), nil
 }
+
+// Zone is that of the times in messages.
+func (s *Service) Zone() *time.Location { return s.zone }
 
 // wake tells the sender that there may be something to do.
 func (s *Service) wake() {

@@ -11,6 +11,7 @@ package notify
 //	channel   blocked or not, and when it is tried next
 //	pause     until when a method of a channel must be left alone
 //	lease     which process sends
+//	arrival, expectation: see arrival.go
 //
 // States of a delivery:
 //
@@ -23,7 +24,9 @@ package notify
 //	dead | held ── redrive ──> ready     dead ── drop(reason) ──> dropped     any that waits ── ttl ──> expired
 //	quiet hours, a retry under way ──> held(next_at) ── still true ──> ready | told in a digest: superseded
 //	silence, fold ──> suppressed ── it ends, still broken ──> ready
-var migrations = []string{`
+var migrations = []string{base, migrationPause, migrationLineage, migrationPolicy, migrationExpect}
+
+const base = `
 CREATE TABLE event (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
 	id       TEXT NOT NULL UNIQUE,
@@ -124,7 +127,7 @@ CREATE TABLE lease (
 	pid   INTEGER NOT NULL,
 	until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-`, migrationPause, migrationLineage, migrationPolicy}
+`
 
 // States of a delivery.
 const (

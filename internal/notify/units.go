@@ -8,25 +8,24 @@ import (
 	"time"
 
 	"weir/internal/config"
+	"weir/internal/notify/expect"
 )
 
 // Units is units.yaml: which business unit is told what, where, in which words.
 type Units struct {
-	Version   int                   `yaml:"version" jsonschema:"description=Version of this format: 1,required"`
-	Defaults  Defaults              `yaml:"defaults" jsonschema:"description=What holds unless a channel says otherwise"`
-	Channels  map[string]ChannelCfg `yaml:"channels" jsonschema:"description=Where messages can go to, by name"`
-	Units     map[string]UnitCfg    `yaml:"units" jsonschema:"description=Business units by their short name"`
-	Routes    []Route               `yaml:"routes" jsonschema:"description=The first route that matches wins"`
-	Default   []string              `yaml:"default" jsonschema:"description=Channels for what no route matches: nothing may vanish,required"`
-	Fallback  []string              `yaml:"fallback" jsonschema:"description=Channels that are told when another one is blocked or a message could not be delivered"`
-	Templates map[string]Template   `yaml:"templates" jsonschema:"description=Words of a unit's own"`
-	Tests     []Test                `yaml:"tests" jsonschema:"description=Run by notify check"`
+	Version   int                      `yaml:"version" jsonschema:"description=Version of this format: 1,required"`
+	Defaults  Defaults                 `yaml:"defaults" jsonschema:"description=What holds unless a channel says otherwise"`
+	Channels  map[string]ChannelCfg    `yaml:"channels" jsonschema:"description=Where messages can go to, by name"`
+	Units     map[string]UnitCfg       `yaml:"units" jsonschema:"description=Business units by their short name"`
+	Routes    []Route                  `yaml:"routes" jsonschema:"description=The first route that matches wins"`
+	Default   []string                 `yaml:"default" jsonschema:"description=Channels for what no route matches: nothing may vanish,required"`
+	Fallback  []string                 `yaml:"fallback" jsonschema:"description=Channels that are told when another one is blocked or a message could not be delivered"`
+	Templates map[string]Template      `yaml:"templates" jsonschema:"description=Words of a unit's own"`
+	Expect    map[string]expect.Config `yaml:"expect" jsonschema:"description=What is expected of jobs; by their name: when they must be ready and how many rows are usual"`
+	Tests     []Test                   `yaml:"tests" jsonschema:"description=Run by notify check"`
 
 	Fold        []FoldCfg       `yaml:"fold" jsonschema:"description=While a cause is broken its effects are lines in its message"`
 	SilencesMax config.Duration `yaml:"silences_max" jsonschema:"description=The longest silence; 14d if empty"`
-
-	// The rest of the format. It is refused by name, so that nobody believes it to be in force.
-	Expect any `yaml:"expect" jsonschema:"-"`
 }
 
 // Defaults hold unless a channel says otherwise.
@@ -96,11 +95,6 @@ func (u Units) Validate() []config.Invalid {
 	no := func(path, format string, args ...any) {
 		bad = append(bad, config.Invalid{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	later := func(path string, v any, what string) {
-		if v != nil {
-			no(path, "%s: this version of weir has none yet; remove it", what)
-		}
-	}
 	if u.Version != 1 {
 		no("version", "version %d is unknown; write 1", u.Version)
 	}
@@ -128,7 +122,7 @@ func (u Units) Validate() []config.Invalid {
 			}
 		}
 	}
-	later("expect", u.Expect, "expectations")
+	u.validateExpect(no)
 	u.validateFold(no)
 	u.validateRoutes("routes", u.Routes, no)
 	if len(u.Default) == 0 {

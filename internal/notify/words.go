@@ -36,8 +36,10 @@ type telling struct {
 	Revision int
 	Previous outcome.State
 	Incident string
-	Since    time.Time // when the incident began; zero if there is none
-	LastGood time.Time // business date of the last good data
+	Since    time.Time     // when the incident began; zero if there is none
+	Broke    outcome.State // what it was told as then
+	Usual    *usual        // what earlier days have brought; nil: too few are known, or nobody asks
+	LastGood time.Time     // business date of the last good data
 	Zone     *time.Location
 	Ask      string
 	Template Template
@@ -64,6 +66,9 @@ func (t telling) message() channel.Message {
 		if s := t.Template.Why.of(o.State); s != "" {
 			m.Why = fill(s, o)
 		}
+	}
+	if t.Usual != nil {
+		m.Rows = strings.TrimSpace(m.Rows + "\n" + t.Usual.line(o.RowsOut))
 	}
 	m.Footer = t.footer()
 	m.Reply = t.reply(m)
@@ -118,11 +123,14 @@ func (t telling) lines() []string {
 		if t.Since.IsZero() {
 			return []string{"Ready since " + at + took + "."}
 		}
+		if t.Broke.Overdue() {
+			return []string{"Ready since " + at + ", " + duration(o.When().Sub(t.Since)) + " after it was due."}
+		}
 		return []string{"Ready since " + at + ", " + duration(o.When().Sub(t.Since)) + " after it had failed."}
 	case outcome.Cancelled:
 		return []string{"Stopped " + at + took + "."}
 	case outcome.Late, outcome.Missing:
-		return []string{"Noticed " + at + "."}
+		return t.overdue()
 	case outcome.Replaced:
 		return []string{"Published anew " + at + took + "; what was there before is no longer valid."}
 	}
@@ -181,7 +189,7 @@ func (t telling) todo() string {
 		}
 		return "use " + t.product() + " with care, see above."
 	case outcome.Late, outcome.Missing:
-		return "use the figures of the day before; another message follows when these are ready."
+		return t.meanwhile()
 	case outcome.Replaced:
 		return "take " + t.product() + " again where you have used it already."
 	case outcome.Cancelled:

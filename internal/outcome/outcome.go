@@ -104,6 +104,29 @@ type Outcome struct {
 	Cause  Cause  `json:"cause,omitzero"`
 	Todo   string `json:"todo,omitempty"`    // what the reader should do
 	LogRef string `json:"log_ref,omitempty"` // where an engineer reads on
+
+	Expected *Expected `json:"expected,omitempty"` // of late and missing: what the clock knows
+}
+
+// Expected is what is known about a run that is overdue. Zero fields are not known.
+type Expected struct {
+	Due      time.Time `json:"due"`                 // the deadline that was missed
+	Started  time.Time `json:"started,omitzero"`    // the run that is under way; zero: none is
+	Usual    time.Time `json:"usual,omitzero"`      // when it is usually ready
+	IfNow    time.Time `json:"if_now,omitzero"`     // when it would be ready if it started now
+	LastGood string    `json:"last_good,omitempty"` // newest business date whose data can be used
+	LastRows int64     `json:"last_rows,omitempty"` // its rows
+	Next     time.Time `json:"next,omitzero"`       // when this is told again
+	Noticed  bool      `json:"noticed,omitempty"`   // nobody was there to notice when the deadline passed
+	Silent   time.Time `json:"silent,omitzero"`     // since when no job at all has been heard of
+	Inputs   []Needed  `json:"inputs,omitempty"`
+}
+
+// Needed is a job whose data the overdue run reads.
+type Needed struct {
+	Job    string    `json:"job"`
+	Ready  time.Time `json:"ready,omitzero"`   // zero: it is not
+	Failed bool      `json:"failed,omitempty"` // it was told as failed
 }
 
 // BusinessDate is the day that the data stands for, as 2026-11-20; empty if the run stands for no day.

@@ -43,6 +43,9 @@ func outcomes() *rapid.Generator[Outcome] {
 			RowsIn: rows.Draw(t, "in"), RowsOut: rows.Draw(t, "out"), Rejected: rows.Draw(t, "rejected"), Filtered: rows.Draw(t, "filtered"), Retries: rapid.IntRange(0, 99).Draw(t, "retries"),
 			Cause: Cause{text.Draw(t, "code"), text.Draw(t, "cause"), rapid.Bool().Draw(t, "retryable")}, Todo: text.Draw(t, "todo"), LogRef: text.Draw(t, "log"),
 		}
+		if rapid.Bool().Draw(t, "expected") {
+			o.Expected = &Expected{Due: times(false).Draw(t, "due"), LastGood: text.Draw(t, "good"), LastRows: rows.Draw(t, "last"), Noticed: true, Inputs: []Needed{{Job: "trades", Ready: times(false).Draw(t, "ready")}}}
+		}
 		if s := sets.Draw(t, "inputs"); len(s) > 0 {
 			o.Inputs = s
 		}

@@ -29,17 +29,6 @@ func TestOutboxKeepsItsPromisesOnPostgres(t *testing.T) {
 	}
 }
 
-// The kill storm at full size: four channels with 200 messages each at least, where 13 % of the calls fail in some way, and twenty kills.
-func TestKillStormAtFullSize(t *testing.T) {
-	cmd := exec.Command("go", "test", "-count=1", "-v", "-run=^TestAcceptance_KillStorm", "weir/internal/notify")
-	cmd.Env = append(os.Environ(), "WEIR_NOTIFY_STORM_SIZE=full")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "20 kills, 1200 events") {
-		t.Fatalf("%v\n%s", err, tail(string(out), 60))
-	}
-	t.Log(tail(string(out), 12))
-}
-
 func tail(s string, lines int) string {
 	all := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
