@@ -66,7 +66,7 @@ func consume(t *testing.T, addr string) map[string]int {
 	got := map[string]int{}
 	next := map[int32]int64{}
 	for behind(next, ends) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		f := cl.PollFetches(ctx)
 		cancel()
 		if err := f.Err(); err != nil {
