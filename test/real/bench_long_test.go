@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func BenchmarkScreen(b *testing.B) {
 	}
 	in, broker := benchAtFullSpeed(b)
 	var with, without produced
+	var screen, shown time.Duration // CPU of the terminal UI, and for how long it was there
 	watched := func() produced {
 		c := exec.Command("script", "-qfc", "stty cols 160 rows 50; exec "+filepath.Join(in.bin, "pipeline")+" tui --home "+in.home(), os.DevNull)
 		c.Dir, c.Env = in.dir, append(os.Environ(), "TERM=xterm-256color")
@@ -55,11 +57,13 @@ func BenchmarkScreen(b *testing.B) {
 		if err := c.Start(); err != nil {
 			b.Fatal(err)
 		}
+		began := time.Now()
 		defer func() {
 			_, _ = keys.Write([]byte("q"))
 			_ = keys.Close()
 			time.AfterFunc(5*time.Second, func() { _ = c.Process.Kill() })
 			_ = c.Wait()
+			screen, shown = screen+c.ProcessState.UserTime()+c.ProcessState.SystemTime(), shown+time.Since(began) // with what it has waited for
 		}()
 		_, _ = keys.Write([]byte("2")) // the load screen
 		return loadgenMax(b, broker, in)
@@ -79,6 +83,7 @@ func BenchmarkScreen(b *testing.B) {
 	b.ReportMetric(with.rate/runs, "watched-records/s")
 	b.ReportMetric(without.rate/runs, "records/s")
 	b.ReportMetric(100*(1-with.rate/without.rate), "%-cost")
+	b.ReportMetric(100*screen.Seconds()/shown.Seconds()/float64(runtime.NumCPU()), "%-of-the-cores")
 }
 
 // benchAtFullSpeed has a profile max that sends 8 M records of 263 bytes.
