@@ -148,7 +148,11 @@ func (d *DB) Write(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 func (d *DB) try(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
-	tx, err := d.writer.BeginTx(ctx, nil)
+	begin := func() (*sql.Tx, error) { return d.writer.BeginTx(ctx, nil) }
+	if d.remote != nil {
+		begin = func() (*sql.Tx, error) { return d.remote.begin(ctx, d.writer) }
+	}
+	tx, err := begin()
 	if err != nil {
 		return err
 	}
@@ -157,11 +161,6 @@ func (d *DB) try(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
 			_ = tx.Rollback() // the first error tells more
 		}
 	}()
-	if d.remote != nil {
-		if err := d.remote.lock(ctx, tx); err != nil {
-			return err
-		}
-	}
 	if err := f(tx); err != nil {
 		return err
 	}

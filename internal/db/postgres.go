@@ -9,6 +9,8 @@ import (
 	"hash/fnv"
 	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,14 +40,19 @@ func openPostgres(ctx context.Context, address, name string, migrations []string
 	if err != nil { // its text is that of the address, which may hold a password
 		return nil, cli.Usage(fmt.Errorf("%s: this is no address of a PostgreSQL server", name), "write postgres://user@host:5432/database?sslmode=verify-full; the password stands in PGPASSWORD or ~/.pgpass")
 	}
-	r := &remote{schema: c.RuntimeParams["search_path"]}
+	first, _, _ := strings.Cut(c.RuntimeParams["search_path"], ",") // new tables are made in the first one
+	r := &remote{schema: strings.Trim(strings.TrimSpace(first), `"`)}
 	if r.schema == "" {
 		r.schema = "weir_" + strings.ReplaceAll(name, " ", "_")
-		c.RuntimeParams["search_path"] = r.schema
+		c.RuntimeParams["search_path"] = quote(r.schema)
 	}
+	// A process that stalls inside a transaction would keep all others from writing for as long as it likes.
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = millis(patience / 2)
+	c.RuntimeParams["lock_timeout"] = millis(patience)
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = patience
 	}
+	c.DialFunc = dialer.DialContext
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("weir " + r.schema))
 	r.key = int64(h.Sum64())
@@ -73,6 +80,21 @@ func bare(address string) string {
 	}
 	u.RawQuery = ""
 	return u.String()
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// begin starts a transaction whose every statement sees what was committed before it, whatever the server's default is: with a
+// snapshot of its start, it would not see what the one before it has written while it waited for the lock.
+func (r *remote) begin(ctx context.Context, pool *sql.DB) (*sql.Tx, error) {
+	tx, err := pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.lock(ctx, tx); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return tx, nil
 }
 
 // lock lets one transaction write at a time, as SQLite does: what a writer reads is what it changes.
@@ -114,10 +136,17 @@ func (r *remote) now(ctx context.Context, tx *sql.Tx) (t time.Time, err error) {
 	return t, err
 }
 
+// Stalls of this machine and of the network end a connection rather than block it: TCP alone would wait for a quarter of an hour.
+var dialer = net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: patience, Interval: patience / 4, Count: 4}}
+
 // isContended reports that a transaction has failed for another one, and that nothing of it is there.
 func isContended(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03") // serialization, deadlock, lock
+	return errors.As(err, &e) && slices.Contains([]string{
+		"40001", "40P01", // serialization failure, deadlock
+		"55P03", // no lock within lock_timeout
+		"25P03", // ended by the server, as we had stalled in it
+	}, e.Code)
 }
 
 // explainRemote gives an error the server's name and, where a user can act, the hint.
@@ -139,6 +168,8 @@ func (d *DB) explainRemote(err error) error {
 		what, hint = ErrFull, "free some space on the server"
 	case errors.As(err, &e) && strings.HasPrefix(e.Code, "57P"):
 		what, hint = fmt.Errorf("%w: %s", ErrAway, e.Message), "wait until it is up again; nothing is lost"
+	case errors.As(err, &e) && e.Code == "55P03":
+		what, hint = fmt.Errorf("%w: %s", ErrLocked, e.Message), "look in pg_stat_activity which session keeps an advisory lock"
 	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, driver.ErrBadConn):
 		what, hint = fmt.Errorf("%w: %w", ErrAway, err), "look whether the server runs, and whether the address is right"
 	case errors.As(err, &e):

@@ -47,6 +47,7 @@ var errNoLease = errors.New("another process sends")
 
 // holds fails in the transaction if the lease is not ours; until is when it ends, on this machine's clock.
 func (s *Service) holds(ctx context.Context, tx *sql.Tx) (until time.Time, err error) {
+	asked := time.Now() // before the answer: a stall between the two must not lengthen the lease
 	now, err := s.db.Now(ctx, tx)
 	if err != nil {
 		return time.Time{}, err
@@ -57,7 +58,7 @@ func (s *Service) holds(ctx context.Context, tx *sql.Tx) (until time.Time, err e
 	if errors.Is(err, sql.ErrNoRows) || err == nil && left <= 0 {
 		return time.Time{}, errNoLease
 	}
-	return time.Now().Add(left), err
+	return asked.Add(left), err
 }
 
 // release lets a standby take over at once.

@@ -9,11 +9,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"weir/internal/db"
 	"weir/internal/notify/channel"
 )
 
 // Run routes and sends until ctx ends; then it finishes the calls that are under way and gives the lease back. While
-// another process holds the lease it stands by. It returns an error only if the outbox cannot be used at all.
+// another process holds the lease it stands by, and while the outbox's server is away it waits. It returns an error only if
+// the outbox cannot be used at all.
 func (s *Service) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return errors.New("notify: this service runs already")
@@ -21,17 +23,19 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.running.Store(false)
 	for ctx.Err() == nil {
 		ours, wait, err := s.acquire(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		if !ours {
+		switch {
+		case err == nil && ours:
+			err = s.lead(ctx)
+		case err == nil:
 			s.pause(ctx, min(wait, s.opt.LeaseTTL/3)+time.Millisecond, nil)
-			continue
 		}
-		if err := s.lead(ctx); err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, db.ErrAway), errors.Is(err, db.ErrLocked):
+			s.opt.Log.Error("the outbox does not answer; nothing is sent until it does", "err", err)
+			s.pause(ctx, s.opt.LeaseTTL/3, nil)
+		case err != nil:
 			return err
 		}
 	}

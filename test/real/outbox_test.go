@@ -22,7 +22,7 @@ import (
 
 // The tests of the outbox, the kill storm among them, with a PostgreSQL in the place of the file.
 func TestOutboxKeepsItsPromisesOnPostgres(t *testing.T) {
-	cmd := exec.Command("go", "test", "-count=1", "weir/internal/notify", "weir/internal/notify/intake")
+	cmd := exec.Command("go", "test", "-count=1", "weir/internal/db", "weir/internal/notify", "weir/internal/notify/intake")
 	cmd.Env = append(os.Environ(), "WEIR_TEST_POSTGRES="+parts.Postgres(t))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, tail(string(out), 60))
@@ -102,7 +102,10 @@ func TestStandbyTakesOverOnPostgres(t *testing.T) {
 		t.Helper()
 		for range n {
 			sent++
-			out, err := program(b, "emit", "--no-send", "--json", "--job", fmt.Sprintf("job%d", sent), "--run", fmt.Sprintf("r%d", sent), "--state", "ready").CombinedOutput()
+			cmd := program(b, "emit", "--no-send", "--json", "--job", fmt.Sprintf("job%d", sent), "--run", fmt.Sprintf("r%d", sent), "--state", "ready")
+			stop := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }) // a stalled sender must not keep it waiting
+			out, err := cmd.CombinedOutput()
+			stop.Stop()
 			if err != nil || !json.Valid(out) {
 				t.Fatalf("%v: %s", err, out)
 			}
