@@ -122,7 +122,7 @@ func (s *Slack) Forget(ts string) {
 }
 
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := form(r); err != nil {
 		http.Error(w, "bad form", http.StatusBadRequest)
 		return
 	}
@@ -171,6 +171,23 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, body)
 	}
+}
+
+// form reads a request's arguments; Slack takes them as a form, and as JSON.
+func form(r *http.Request) error {
+	if err := r.ParseForm(); err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return err
+	}
+	var args map[string]json.RawMessage
+	if err := json.NewDecoder(r.Body).Decode(&args); err != nil {
+		return err
+	}
+	for k, v := range args {
+		text := string(v)
+		_ = json.Unmarshal(v, &text) // what is no string stays JSON
+		r.Form.Set(k, text)
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, body map[string]any) {

@@ -1,6 +1,6 @@
 // Package parts starts real Kafka, schema registry and Spark for tests and stops them when the test ends.
 //
-// Start with [Kafka], [Registry], [HDFS], [S3], [Metastore], [Postgres], [Moto], [Receivers] and [SparkSubmit]. Each test has its own ports on 127.0.0.1 and its own data; the software itself is
+// Start with [Kafka], [Registry], [HDFS], [S3], [Metastore], [Postgres], [Moto], [Receivers], [AlertmanagerCommand] and [SparkSubmit]. Each test has its own ports on 127.0.0.1 and its own data; the software itself is
 // fetched once into a cache. Where a part cannot be had the test is skipped, with the reason; with CI=true or WEIR_REQUIRE_PARTS=1 it
 // fails instead, so that a missing part does not look like a passed test.
 package parts
