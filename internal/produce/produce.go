@@ -109,18 +109,29 @@ func New(ctx context.Context, c Config) (*Producer, error) {
 // Pending counts the records without an answer.
 func (p *Producer) Pending() int64 { return p.pending.Load() }
 
-// Flush waits until all records have an answer. The lanes must have been sealed.
+// Flush waits until all records have an answer, or returns why ctx has ended. The lanes must have been sealed.
 func (p *Producer) Flush(ctx context.Context) error {
-	defer context.AfterFunc(ctx, p.settled.Broadcast)()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.pending.Load() > 0 && p.ctx.Err() == nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		p.settled.Wait()
+	p.await(ctx, func() bool { return p.pending.Load() == 0 })
+	if p.pending.Load() > 0 && p.ctx.Err() == nil {
+		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// await blocks until done, or until ctx ends or the producer is closed.
+func (p *Producer) await(ctx context.Context, done func() bool) {
+	// With the lock, so that it cannot come between the look and the wait.
+	stop := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.settled.Broadcast()
+	})
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !done() && p.ctx.Err() == nil && ctx.Err() == nil {
+		p.settled.Wait()
+	}
 }
 
 // Close gives up what is on its way: [Config.Settle] hears of it with [ErrClosed]. The lanes must not be used any more.
@@ -148,12 +159,7 @@ func (p *Producer) wait(ctx context.Context, l *Lane) {
 	if p.flying.Load() == 0 {
 		l.Seal()
 	}
-	defer context.AfterFunc(ctx, p.settled.Broadcast)()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.pending.Load() >= p.Window && p.flying.Load() > 0 && p.ctx.Err() == nil && ctx.Err() == nil {
-		p.settled.Wait()
-	}
+	p.await(ctx, func() bool { return p.pending.Load() < p.Window || p.flying.Load() == 0 })
 }
 
 // settle ends a batch. The caller holds the producer.
