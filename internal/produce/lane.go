@@ -10,7 +10,7 @@ type Lane struct {
 	p     *Producer
 	open  [][]*Batch // by topic and partition
 	list  []*Batch   // those that are open
-	at    []int32    // by topic: where records without a partition go, until the batch is full
+	at    []int32    // by topic: where records without a partition go, until a batch there is let go
 	swept time.Duration
 }
 
@@ -28,22 +28,22 @@ func (p *Producer) Lane(number int) *Lane {
 // partition leaves the choice to the lane: batches go round. now counts from any moment, ms is the record's timestamp since 1970.
 func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Duration, ms int64, key, value, headers []byte, tag Tag, seq uint64) {
 	p := l.p
-	anywhere := partition < 0
-	if anywhere {
-		partition = l.at[topic]
+	to := partition
+	if partition < 0 {
+		to = l.at[topic]
 	}
-	b := l.open[topic][partition]
-	if b != nil && (b.Tag != tag || len(b.buf)-headerSize+len(key)+len(value)+len(headers)+20 > p.Batch) {
+	b := l.open[topic][to]
+	for b != nil && (b.Tag != tag || len(b.buf)-headerSize+len(key)+len(value)+len(headers)+20 > p.Batch) {
 		l.seal(b)
-		if b = nil; anywhere {
-			partition = l.next(topic)
-			b = l.open[topic][partition]
+		if partition < 0 { // the next partition may have an open batch, too, of records with keys
+			to = l.at[topic]
 		}
+		b = l.open[topic][to]
 	}
 	if b == nil {
 		b = p.batch()
-		b.reset(topic, partition, tag, now, ms)
-		l.open[topic][partition] = b
+		b.reset(topic, to, tag, now, ms)
+		l.open[topic][to] = b
 		l.list = append(l.list, b)
 	}
 	b.room(len(key)+len(value)+len(headers)+20, p.Batch)
@@ -57,8 +57,8 @@ func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Dur
 	}
 }
 
-// next is the partition after the one that has been filled: the next one that waits for no more than others do.
-func (l *Lane) next(topic int) int32 {
+// next goes on to the next partition that waits for no more than others do.
+func (l *Lane) next(topic int) {
 	all := l.p.partitions[topic]
 	best, least := l.at[topic], int32(1<<30)
 	for i := range all {
@@ -68,7 +68,6 @@ func (l *Lane) next(topic int) int32 {
 		}
 	}
 	l.at[topic] = best
-	return best
 }
 
 // sweep seals what has lingered. While the broker is busy with a partition its batch goes on filling: more of the same would only
@@ -100,5 +99,9 @@ func (l *Lane) seal(b *Batch) {
 	}
 	b.compress(l.p.Compressor)
 	b.finish()
-	l.p.enqueue(b)
+	topic, partition := b.Topic, b.Partition
+	l.p.enqueue(b) // it is not the lane's any more
+	if l.at[topic] == partition {
+		l.next(topic)
+	}
 }
