@@ -61,7 +61,7 @@ func (b *Batch) room(n, batch int) {
 	if have+n <= cap(b.buf) {
 		return
 	}
-	size := max(have+n, headerSize+batch)
+	size := max(have+n, batch)
 	if have+n <= small {
 		size = small
 	}
@@ -74,18 +74,20 @@ func (b *Batch) room(n, batch int) {
 // small is the memory that a batch begins with.
 const small = 16 << 10
 
-// add appends a record; headers are encoded already.
-func (b *Batch) add(ms int64, key, value, headers []byte, note Note) {
+// sizeOf is how many bytes a record takes here, without its length.
+func (b *Batch) sizeOf(ms int64, key, value, headers []byte) int {
+	return 1 + varintSize(ms-b.first) + varintSize(int64(len(b.Notes))) + lengthOf(key) + lengthOf(value) + len(headers) // 1: attributes
+}
+
+// add appends a record of that size; headers are encoded already.
+func (b *Batch) add(size int, ms int64, key, value, headers []byte, note Note) {
 	n := len(b.Notes)
 	b.Notes = append(b.Notes, note)
 	b.Bytes += int64(len(value))
 	b.last = max(b.last, ms)
-	delta := ms - b.first
-	// attributes; lengths of -1 and below 64 take one byte, as all varints of small numbers do
-	size := 1 + varintSize(delta) + varintSize(int64(n)) + sizeOf(key) + sizeOf(value) + len(headers)
 	buf := binary.AppendVarint(b.buf, int64(size))
 	buf = append(buf, 0)
-	buf = binary.AppendVarint(buf, delta)
+	buf = binary.AppendVarint(buf, ms-b.first)
 	buf = binary.AppendVarint(buf, int64(n))
 	buf = appendBytes(buf, key)
 	buf = appendBytes(buf, value)
@@ -110,12 +112,16 @@ func appendBytes(b, v []byte) []byte {
 	return append(binary.AppendVarint(b, int64(len(v))), v...)
 }
 
-func sizeOf(v []byte) int {
+// lengthOf is what appendBytes appends.
+func lengthOf(v []byte) int {
 	if v == nil {
 		return 1
 	}
-	return varintSize(int64(len(v))) + len(v)
+	return lengthed(len(v))
 }
+
+// lengthed is the size of n bytes with their length before them.
+func lengthed(n int) int { return varintSize(int64(n)) + n }
 
 func varintSize(v int64) int {
 	n, u := 1, uint64(v<<1)^uint64(v>>63)

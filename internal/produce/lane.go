@@ -32,8 +32,11 @@ func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Dur
 	if partition < 0 {
 		to = l.at[topic]
 	}
-	b := l.open[topic][to]
-	for b != nil && (b.Tag != tag || len(b.buf)-headerSize+len(key)+len(value)+len(headers)+20 > p.Batch) {
+	b, size := l.open[topic][to], 0
+	for b != nil {
+		if size = b.sizeOf(ms, key, value, headers); b.Tag == tag && len(b.buf)+lengthed(size) <= p.Batch {
+			break
+		}
 		l.seal(b)
 		if partition < 0 { // the next partition may have an open batch, too, of records with keys
 			to = l.at[topic]
@@ -45,9 +48,10 @@ func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Dur
 		b.reset(topic, to, tag, now, ms)
 		l.open[topic][to] = b
 		l.list = append(l.list, b)
+		size = b.sizeOf(ms, key, value, headers)
 	}
-	b.room(len(key)+len(value)+len(headers)+20, p.Batch)
-	b.add(ms, key, value, headers, Note{now, seq})
+	b.room(lengthed(size), p.Batch)
+	b.add(size, ms, key, value, headers, Note{now, seq})
 	if p.pending.Add(1) >= p.Window {
 		p.wait(ctx, l)
 	}

@@ -92,7 +92,7 @@ func simulate(t *testing.T, seed uint64, met map[string]int) {
 			b := &Batch{}
 			b.reset(0, 0, Tag{}, 0, 0)
 			for range 1 + r.IntN(3) {
-				b.add(0, nil, []byte("x"), []byte{0}, Note{})
+				b.add(b.sizeOf(0, nil, []byte("x"), []byte{0}), 0, nil, []byte("x"), []byte{0}, Note{})
 			}
 			b.finish()
 			b.deadline = now.Add(time.Hour)

@@ -29,7 +29,7 @@ type Config struct {
 	// Acks are those of the leader (1) or of all replicas (-1). A producer that waits for none is a matter for another client.
 	Acks       int16
 	Idempotent bool
-	Batch      int            // bytes of a batch's records, uncompressed; a larger record has a batch of its own
+	Batch      int            // bytes of a batch with its header, uncompressed: what a topic's max.message.bytes allows; a larger record has a batch of its own
 	Linger     time.Duration  // how long a batch waits to be full, while its lane goes on; longer as long as its partition is busy
 	Delivery   time.Duration  // how long a batch is tried, from its first record on
 	Window     int64          // records without an answer, at most, over all lanes
