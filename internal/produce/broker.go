@@ -1,7 +1,6 @@
 package produce
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
@@ -27,7 +26,6 @@ func (p *Producer) enqueue(b *Batch) {
 		p.fail(b, ErrClosed)
 		return
 	}
-	b.deadline = time.Now().Add(p.Delivery)
 	t := p.partitions[b.Topic][b.Partition]
 	t.waiting.Add(1)
 	t.queue = append(t.queue, b)
@@ -128,16 +126,40 @@ func (p *Producer) most() int { return max(1<<20, p.Batch) }
 // afterwards are written behind it.
 type request struct {
 	*kmsg.ProduceRequest
-	once    sync.Once
 	written chan struct{}
+
+	mu   sync.Mutex
+	left bool // its bytes have been made: they may be with the broker
+	over bool // nobody waits for it: its batches may be others by now
 }
 
 // AppendTo is called for the connection's next request.
 func (r *request) AppendTo(b []byte) []byte {
-	b = r.ProduceRequest.AppendTo(b)
-	r.once.Do(func() { close(r.written) })
-	return b
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over { // it was overtaken by its end: brokers answer a request that asks for nothing
+		r.Topics = nil
+		return r.ProduceRequest.AppendTo(b)
+	}
+	if !r.left {
+		r.left = true
+		defer close(r.written)
+	}
+	return r.ProduceRequest.AppendTo(b)
 }
+
+// giveUp ends the wait for an answer: from now on the request reads no batch. It reports whether the broker may have got it.
+func (r *request) giveUp() (left bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	return r.left
+}
+
+// errUnsent is why a request was never written.
+type errUnsent struct{ error }
+
+func (e errUnsent) Unwrap() error { return e.error }
 
 func (p *Producer) request(batches []*Batch) *request {
 	r := &request{ProduceRequest: kmsg.NewPtrProduceRequest(), written: make(chan struct{})}
@@ -163,15 +185,11 @@ func (p *Producer) request(batches []*Batch) *request {
 
 // send waits for the answer to a request.
 func (p *Producer) send(br *broker, r *request, batches []*Batch) {
-	until := batches[0].deadline
-	for _, b := range batches {
-		if b.deadline.Before(until) {
-			until = b.deadline
-		}
+	// The client's own time-outs end it: a context's end would cut the connection, and what else is on it.
+	resp, err := p.Client.Broker(int(br.id)).Request(p.ctx, r)
+	if left := r.giveUp(); err != nil && !left {
+		err = errUnsent{err}
 	}
-	ctx, cancel := context.WithDeadline(p.ctx, until.Add(time.Second))
-	resp, err := p.Client.Broker(int(br.id)).Request(ctx, r)
-	cancel()
 	answer, _ := resp.(*kmsg.ProduceResponse)
 	if err == nil && answer == nil {
 		err = errors.New("no answer to a produce request")

@@ -125,7 +125,7 @@ func (p *Producer) renew(t *partition) {
 	}
 }
 
-// expire ends what has waited for too long without being on its way: for a partition without a leader.
+// expire ends what has been tried for too long, whether it waits or is on its way.
 func (p *Producer) expire() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -139,7 +139,8 @@ func (p *Producer) expire() {
 		now := time.Now()
 		for _, topic := range p.partitions {
 			for _, t := range topic {
-				for _, b := range t.overdue(now) {
+				lost := t.overdue(now)
+				for _, b := range lost {
 					t.waiting.Add(-1)
 					why := error(ErrTimeout)
 					if b.again != nil {
@@ -147,9 +148,13 @@ func (p *Producer) expire() {
 					}
 					p.fail(b, why)
 				}
-				if len(t.flight) == 0 && t.settle(now) {
+				if len(lost) == 0 {
+					continue
+				}
+				if t.settle(now) {
 					p.work.Go(func() { p.renew(t) })
 				}
+				p.rouse(t)
 			}
 		}
 		p.mu.Unlock()

@@ -46,6 +46,7 @@ func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Dur
 	if b == nil {
 		b = p.batch()
 		b.reset(topic, to, tag, now, ms)
+		b.deadline = time.Now().Add(p.Delivery)
 		l.open[topic][to] = b
 		l.list = append(l.list, b)
 		size = b.sizeOf(ms, key, value, headers)

@@ -13,7 +13,7 @@ func unsent(partitions int, change func(*Config)) *Producer {
 	if change != nil {
 		change(&c)
 	}
-	p := &Producer{Config: c, ctx: context.Background(), ask: make(chan struct{}, 1), brokers: map[int32]*broker{}}
+	p := &Producer{Config: c, ctx: context.Background(), ask: make(chan struct{}, 1), brokers: map[int32]*broker{}, ids: make([][16]byte, 1)}
 	p.settled = sync.NewCond(&p.mu)
 	all := make([]*partition, partitions)
 	for n := range all {

@@ -55,7 +55,7 @@ func TestNoBatchIsLostOrDoubled(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	for _, what := range []string{"lost on the way", "answer lost", "moved", "appended, then a time-out", "refused", "forgotten", "timeout", "dropped as unsure", "out of order"} {
+	for _, what := range []string{"lost on the way", "never written", "answer lost", "moved", "appended, then a time-out", "refused", "forgotten", "timeout", "timeout on the way", "dropped as unsure", "out of order"} {
 		if met[what] < 50 {
 			t.Errorf("%q has been met %d times; want 50", what, met[what])
 		}
@@ -77,11 +77,11 @@ func simulate(t *testing.T, seed uint64, met map[string]int) {
 		settled[b], outcome[b] = true, err
 	}
 	var all []*Batch
-	var wire []*Batch   // on the connection, in the order in which they were written
-	var dying []*Batch  // on one that is broken, which the producer does not know yet
-	var ghosts []*Batch // on one that is broken, still before the broker
-	calm := 0           // steps without faults: the end
-	jumped := false
+	var wire []*Batch                  // on the connection, in the order in which they were written
+	var dying []*Batch                 // on one that is broken, which the producer does not know yet
+	var ghosts []*Batch                // on one that is broken, still before the broker
+	calm := 0                          // steps without faults: the end
+	hasty := seed%4 == 1 && seed%5 > 0 // some batches have little time
 	for step := 0; len(all) < 40 || len(settled) < len(all); step++ {
 		if step > 20_000 {
 			t.Errorf("%d of %d batches have no outcome", len(all)-len(settled), len(all))
@@ -96,6 +96,9 @@ func simulate(t *testing.T, seed uint64, met map[string]int) {
 			}
 			b.finish()
 			b.deadline = now.Add(time.Hour)
+			if hasty && r.IntN(4) == 0 {
+				b.deadline = now.Add(time.Duration(r.IntN(2000)) * time.Millisecond)
+			}
 			all, part.queue = append(all, b), append(part.queue, b)
 		}
 		if b := part.take(inFlight, now); b != nil {
@@ -169,18 +172,28 @@ func simulate(t *testing.T, seed uint64, met map[string]int) {
 				}
 			case 5:
 				if r.IntN(20) == 0 {
-					now, jumped = now.Add(2*time.Hour), true
+					now, hasty = now.Add(2*time.Hour), true
 				}
+			case 6:
+				wire = wire[1:]
+				if len(wire) > 0 { // the next one leaves behind one that was written
+					answer(b, broker.append(b))
+					break
+				}
+				met["never written"]++
+				answer(b, errUnsent{kerr.SaslAuthenticationFailed})
 			default:
 				wire = wire[1:]
 				answer(b, broker.append(b))
 			}
 		}
-		if len(part.flight) == 0 {
-			for _, b := range part.overdue(now) {
-				settle(b, ErrTimeout)
-				met["timeout"]++
-			}
+		on := len(part.flight)
+		for _, b := range part.overdue(now) {
+			settle(b, ErrTimeout)
+			met["timeout"]++
+		}
+		if len(part.flight) < on {
+			met["timeout on the way"]++
 		}
 		if part.settle(now) {
 			producers++
@@ -201,7 +214,7 @@ func simulate(t *testing.T, seed uint64, met map[string]int) {
 		switch {
 		case seed%5 == 0 && outcome[b] != nil:
 			t.Errorf("batch %d has failed: %v", slices.Index(all, b), outcome[b])
-		case !jumped && errors.Is(outcome[b], ErrTimeout) && errors.Is(outcome[b], kerr.OutOfOrderSequenceNumber):
+		case !hasty && errors.Is(outcome[b], ErrTimeout) && errors.Is(outcome[b], kerr.OutOfOrderSequenceNumber):
 			t.Errorf("batch %d has failed for one before it: %v", slices.Index(all, b), outcome[b])
 		case n > 1:
 			t.Errorf("batch %d is in the log %d times", slices.Index(all, b), n)

@@ -80,6 +80,9 @@ const (
 
 // judge says what an error means, and whether the records may be in the topic all the same.
 func judge(err error) (a answer, unsure bool) {
+	if errors.As(err, new(errUnsent)) {
+		return tryAgain, false // whatever it says, it says nothing of the batch
+	}
 	var ke *kerr.Error
 	if !errors.As(err, &ke) {
 		return tryAgain, true // no answer: the connection, a time-out
@@ -99,15 +102,18 @@ func judge(err error) (a answer, unsure bool) {
 
 // answered takes the answer for a batch on its way and returns what is settled by it: the batch itself, or none yet.
 func (t *partition) answered(b *Batch, err error, now time.Time) (done bool, outcome error) {
+	at := slices.Index(t.flight, b)
+	if at < 0 {
+		return false, nil // it was overdue
+	}
 	if err == nil || errors.Is(err, kerr.DuplicateSequenceNumber) {
-		t.drop(b)
+		t.flight = slices.Delete(t.flight, at, at+1)
 		t.pause = 0
 		t.proven = t.proven || b.id == t.id
 		return true, nil
 	}
-	first := slices.Index(t.flight, b) == 0
 	a, unsure := judge(err)
-	if a == tryAgain && first && errors.Is(err, kerr.OutOfOrderSequenceNumber) {
+	if a == tryAgain && at == 0 && errors.Is(err, kerr.OutOfOrderSequenceNumber) {
 		a = forgotten // nothing before it is missing: the broker's memory is
 	}
 	b.unsure = b.unsure || unsure
@@ -117,7 +123,7 @@ func (t *partition) answered(b *Batch, err error, now time.Time) (done bool, out
 		if a == tryAgain {
 			err = errors.Join(ErrTimeout, err)
 		}
-		t.drop(b)
+		t.flight = slices.Delete(t.flight, at, at+1)
 		t.stale = b.id >= 0
 		return true, err
 	case a == forgotten:
@@ -165,23 +171,19 @@ func (t *partition) renewed(as identity) (lost []*Batch) {
 	return lost
 }
 
-// overdue takes out of the queue what has been tried for too long.
+// overdue takes out what has been tried for too long. What is on its way may arrive all the same; its answer comes too late.
 func (t *partition) overdue(now time.Time) (lost []*Batch) {
-	kept := t.queue[:0]
-	for _, b := range t.queue {
-		if now.After(b.deadline) {
-			lost = append(lost, b)
-			t.stale = t.stale || b.identity.id >= 0
-			continue
+	late := func(b *Batch) bool {
+		if !now.After(b.deadline) {
+			return false
 		}
-		kept = append(kept, b)
+		lost = append(lost, b)
+		t.stale = t.stale || b.id >= 0
+		return true
 	}
-	t.queue = kept
+	on := len(t.flight)
+	t.flight = slices.DeleteFunc(t.flight, late)
+	t.held = t.held || len(t.flight) < on
+	t.queue = slices.DeleteFunc(t.queue, late)
 	return lost
-}
-
-func (t *partition) drop(b *Batch) {
-	if i := slices.Index(t.flight, b); i >= 0 {
-		t.flight = slices.Delete(t.flight, i, i+1)
-	}
 }

@@ -31,7 +31,7 @@ type Config struct {
 	Idempotent bool
 	Batch      int            // bytes of a batch with its header, uncompressed: what a topic's max.message.bytes allows; a larger record has a batch of its own
 	Linger     time.Duration  // how long a batch waits to be full, while its lane goes on; longer as long as its partition is busy
-	Delivery   time.Duration  // how long a batch is tried, from its first record on
+	Delivery   time.Duration  // how long a batch is tried, from when its first record was handed over, to a second; then it has failed, though it may be on its way and arrive
 	Window     int64          // records without an answer, at most, over all lanes
 	Compressor kgo.Compressor // nil: none
 	// Settle is told what became of a batch, from one goroutine at a time for each partition: base is the offset of its first record,
