@@ -44,6 +44,7 @@ report:
 		"--retry-delay", "3s", "--program", filepath.Join(b.dir, "flaky"), "--out", filepath.Join(dags, "weir_minutely.py"), "--json")
 	b.finish(c, out, errs, &wrote, 0)
 
+	tells := airflowTells(t, dags)
 	airflow := parts.Airflow(t, dags)
 	var runs []struct {
 		State string `json:"state"`
@@ -67,6 +68,7 @@ report:
 			t.Fatalf("runs after four minutes: %+v\nimport errors: %s", runs, airflow.CLI(t, "dags", "list-import-errors"))
 		}
 	}
+	t.Run("a DAG that knows nothing of notify tells its unit", tells)
 	airflow.Kill(t)
 	if _, err := os.Stat(filepath.Join(b.dir, "once")); err != nil {
 		t.Error("no answer was lost")

@@ -199,6 +199,20 @@ func Airflow(t testing.TB, dags string) *Scheduler {
 	return &Scheduler{serve(t, "airflow", 1)}
 }
 
+// AirflowLineage makes an Airflow that is started later tell of its runs, as OpenLineage's provider does, to the lineage endpoint of this
+// URL.
+func AirflowLineage(t testing.TB, url, token string) {
+	t.Helper()
+	need(t, "airflow", "python3")
+	dir, err := script(t, "airflow", fetchTime, nil, "lineage")
+	if err != nil {
+		missing(t)("OpenLineage's provider for Airflow: not to be had: %v", err)
+	}
+	t.Setenv("PYTHONPATH", strings.TrimSpace(dir))
+	t.Setenv("AIRFLOW__OPENLINEAGE__NAMESPACE", "prod-airflow")
+	t.Setenv("AIRFLOW__OPENLINEAGE__TRANSPORT", fmt.Sprintf(`{"type": "http", "url": %q, "endpoint": "api/v1/lineage", "auth": {"type": "api_key", "apiKey": %q}}`, url, token))
+}
+
 // CLI runs Airflow's command line and gives what it printed.
 func (s *Scheduler) CLI(t testing.TB, args ...string) string {
 	t.Helper()
