@@ -22,6 +22,12 @@ func (i item) decode() ([]notify.Arrival, error) {
 	return Decode(i.body)
 }
 
+// A refused item can never be accepted.
+type refused struct {
+	item
+	why error
+}
+
 // puller takes items over; when it returns nil, each is on the disk: in the outbox or aside.
 type puller struct {
 	input   string
@@ -35,12 +41,11 @@ func (p puller) take(ctx context.Context, items []item) error {
 	start := time.Now()
 	var all []notify.Arrival
 	var good []item
+	var bad []refused
 	for _, i := range items {
 		some, err := i.decode()
 		if err != nil {
-			if err := p.refuse(i, err); err != nil {
-				return err
-			}
+			bad = append(bad, refused{i, err})
 			continue
 		}
 		all, good = append(all, some...), append(good, i)
@@ -62,12 +67,16 @@ func (p puller) take(ctx context.Context, items []item) error {
 			case !hopeless(derr):
 				return derr
 			default:
-				if err := p.refuse(i, derr); err != nil {
-					return err
-				}
+				bad = append(bad, refused{i, derr})
 			}
 		}
 		err = nil
+	}
+	for _, r := range bad {
+		if err != nil { // all of them come again, and each is put aside once
+			break
+		}
+		err = p.refuse(r.item, r.why)
 	}
 	p.metrics.took(p.input, len(all), time.Since(start), err)
 	return err
