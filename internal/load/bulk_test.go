@@ -2,10 +2,15 @@ package load
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/internal/config"
@@ -80,5 +85,51 @@ func TestBulkRunIsExact(t *testing.T) {
 				t.Fatalf("shard %d: the manifest does not know that message %d was acknowledged", i, seq)
 			}
 		}
+	}
+}
+
+// Acknowledgements decide when a run at full speed sends: it cannot be paused. What it does wait for is the manifest, and what it has
+// built by then must not wait with it: that would count as the broker's latency.
+func TestBulkRunWaitsWithEmptyHands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stack := &kfake.VirtualNetwork{}
+		c := broker(t, kfake.ListenFn(stack.Listen), kfake.SeedTopics(1, "bank.transactions"))
+		client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(stack.DialContext))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		p := profile("max", 10)
+		s, senders := newSession(1, ShardOf{}, testMix(t), 100)
+		s.client, s.hard = client, t.Context()
+		r := &run{session: s, Options: Options{Profile: p}, senders: senders}
+		r.targets[0] = target{topic: "bank.transactions", partitions: 1}
+		if err := r.startBulk(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer s.bulk.Close()
+		snd := senders[0]
+		snd.send(0, 0, 0, true, -1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan bool)
+		go func() { ended <- snd.reserve(ctx, 1) }()
+		time.Sleep(time.Second)
+		if n := s.underWay(); n != 0 {
+			t.Errorf("%d messages have not left while the sender waits", n)
+		}
+		cancel()
+		if <-ended {
+			t.Error("what nobody has reserved may be sent")
+		}
+	})
+}
+
+// The hands off a run at full speed: it has no schedule.
+func TestBulkRunCannotBePaused(t *testing.T) {
+	l := NewLive()
+	l.attach(&run{session: &session{flat: (&Rate{Max: true}).flat()}}, func(error) {})
+	if err := l.Pause(); !errors.Is(err, errNoSchedule) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -439,6 +439,9 @@ func (s *sender) first() (n, m uint64) {
 // reserve waits until the manifest on the disk covers seq.
 func (s *sender) reserve(ctx context.Context, seq uint64) bool {
 	for seq >= s.limit.Load() {
+		if s.batches != nil {
+			s.batches.Seal() // the wait is not the broker's
+		}
 		select {
 		case s.needMan <- struct{}{}:
 		default:
