@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"weir/internal/content"
 	"weir/internal/produce"
 	"weir/internal/stamp"
 )
@@ -59,13 +60,8 @@ func (r *run) startBulk(ctx context.Context) error {
 	return nil
 }
 
-// post hands message n over as send does.
-func (s *sender) post(n uint64, due, now time.Duration, timed bool) time.Duration {
-	seq := n / s.shards
-	fault, of := s.mix.Fate(n)
-	at := s.pace.start.Add(now)
-	st := stamp.Stamp{Run: s.run, Shard: int32(s.id), Seq: int64(seq), Intended: s.intended(n, of, due)}
-	m := s.w.Append(s.value[:0], n, of, fault, st.Intended)
+// add puts a message into a batch.
+func (s *sender) add(m content.Message, st stamp.Stamp, seq uint64, now time.Duration, timed bool) {
 	if m.Value != nil {
 		s.value = m.Value
 	}
@@ -77,23 +73,14 @@ func (s *sender) post(n uint64, due, now time.Duration, timed bool) time.Duratio
 		heads = produce.AppendCount(heads, 1+len(to.headers))
 		heads = produce.AppendHeader(heads, stamp.Key, st.Append(s.mark[:0]))
 	}
-	heads = append(heads, to.extra...)
-	s.heads = heads
+	s.heads = append(heads, to.extra...)
 	partition := int32(-1)
 	if m.Key != nil {
 		s.keyed.Key = m.Key
 		partition = int32(to.byKey.Partition(&s.keyed, int(to.partitions)))
-		if len(s.held) > 0 {
-			s.lastKey = keyHash(m.Stream, m.Key)
-		}
-	} else if len(s.held) > 0 {
-		s.lastKey = keyHash(m.Stream, nil)
 	}
-	s.sent = len(m.Value)
-	s.bytes.Add(int64(s.sent))
-	s.next.Store(max(s.next.Load(), seq+1))
-	s.batches.Add(s.hard, to.index, partition, now, at.UnixMilli(), m.Key, m.Value, heads, produce.Tag{Lane: int32(s.lane), Stream: int32(m.Stream), Stage: s.stage, Timed: timed}, seq)
-	return s.count(n, m.Stream, fault, due, now, timed, false)
+	tag := produce.Tag{Lane: int32(s.lane), Stream: int32(m.Stream), Stage: s.stage, Timed: timed}
+	s.batches.Add(s.hard, to.index, partition, now, s.pace.start.Add(now).UnixMilli(), m.Key, m.Value, s.heads, tag, seq)
 }
 
 // settled is told what became of a batch.

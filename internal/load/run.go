@@ -229,7 +229,7 @@ func newRun(o Options, mix *content.Mix, mean int, client *kgo.Client) (*run, er
 	}
 	r.manifest = &Manifest{
 		Version: manifestVersion, Run: s.run.String(), State: Running, Started: time.Now().UTC(),
-		Profile: p.Name, Unmarked: p.Verify.Identity == "none", Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
+		Profile: p.Name, Unmarked: s.unmarked, Seed: p.seed(), Thresholds: p.Thresholds, Drain: p.Drain(),
 		Shards: make([]ShardRecord, shards), Transaction: txn, Shard: o.Shard, Dir: p.dir,
 	}
 	if effective, err := p.Effective(); err == nil {

@@ -29,7 +29,6 @@ type parcel struct {
 	keyBytes  [40]byte
 	key       []byte
 	lane      int
-	shard     int32
 	seq       uint64
 	due, sent time.Duration
 	timed     bool
@@ -202,19 +201,35 @@ type bound struct {
 	duration time.Duration
 }
 
-// send hands message n to the client and returns the time afterwards. It blocks while the window is full.
+// send hands message n over and returns the time afterwards. It blocks while the window is full.
 func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition int32) time.Duration {
-	if s.batches != nil {
-		return s.post(n, due, now, timed)
+	p, room := (*parcel)(nil), s.value[:0]
+	if s.batches == nil {
+		p, room = s.parcel()
 	}
-	p, room := s.parcel()
-	p.shard, p.lane, p.seq, p.due, p.sent, p.timed, p.partition = int32(s.id), s.lane, n/s.shards, due, now, timed, partition
-	p.stage = s.stage
+	seq := n / s.shards
 	fault, of := s.mix.Fate(n)
-	st := stamp.Stamp{Run: s.run, Shard: p.shard, Seq: int64(p.seq), Intended: s.intended(n, of, due)}
+	st := stamp.Stamp{Run: s.run, Shard: int32(s.id), Seq: int64(seq), Intended: s.intended(n, of, due)}
 	m := s.w.Append(room, n, of, fault, st.Intended)
+	if len(s.held) > 0 {
+		s.lastKey = keyHash(m.Stream, m.Key)
+	}
+	s.sent = len(m.Value)
+	s.bytes.Add(int64(s.sent))
+	s.next.Store(max(s.next.Load(), seq+1))
+	if p == nil {
+		s.add(m, st, seq, now, timed)
+	} else {
+		p.due, p.sent, p.timed, p.seq, p.partition = due, now, timed, seq, partition
+		s.produce(p, m, st)
+	}
+	return s.count(n, m.Stream, fault, due, now, timed, partition >= 0)
+}
+
+// produce hands a message to the client, which has the parcel then.
+func (s *sender) produce(p *parcel, m content.Message, st stamp.Stamp) {
 	to := &s.targets[m.Stream]
-	p.stream = m.Stream
+	p.lane, p.stage, p.stream = s.lane, s.stage, m.Stream
 	p.header = append(p.header[:1], to.headers...)
 	p.header[0].Value = st.Append(p.stamp[:0])
 	headers := p.header
@@ -226,23 +241,14 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 		p.key = append(p.key[:0], m.Key...)
 		key = p.key
 	}
-	if len(s.held) > 0 {
-		s.lastKey = keyHash(m.Stream, m.Key)
+	if p.partition >= 0 {
+		p.partition %= to.partitions
 	}
-	if partition >= 0 {
-		p.partition = partition % to.partitions
+	p.rec.Topic, p.rec.Key, p.rec.Value, p.rec.Headers, p.rec.Timestamp = to.topic, key, m.Value, headers, s.pace.start.Add(p.sent)
+	if values := p.slab.values; len(m.Value) <= cap(values)-len(values) {
+		p.slab.values = values[:len(values)+len(m.Value)]
 	}
-	p.rec.Topic, p.rec.Key, p.rec.Value, p.rec.Headers, p.rec.Timestamp = to.topic, key, m.Value, headers, s.pace.start.Add(now)
-	size := len(m.Value)
-	if values := p.slab.values; size <= cap(values)-len(values) {
-		p.slab.values = values[:len(values)+size]
-	}
-	s.sent = size
-	s.bytes.Add(int64(size))
-	s.next.Store(max(s.next.Load(), p.seq+1))
 	s.client.Produce(s.hard, &p.rec, s.outcome)
-	// The parcel belongs to the client now.
-	return s.count(n, m.Stream, fault, due, now, timed, partition >= 0)
 }
 
 // count notes in the statistics that message n, of the last size, has been handed over, and returns the time.

@@ -29,8 +29,6 @@ func (i identity) after(n int) identity {
 
 // A partition's batches: those that wait, and those on their way. The producer's mutex guards it.
 type partition struct {
-	topic    int
-	number   int32
 	waiting  atomic.Int32 // batches without an answer
 	leader   int32        // -1: not known
 	queue    []*Batch

@@ -74,26 +74,26 @@ type Producer struct {
 	partitions [][]*partition
 	brokers    map[int32]*broker
 	ids        [][16]byte // of topics
-	id         identity   // that partitions begin with
 	ask        chan struct{}
 }
 
 // New starts a producer. It asks for the leaders and for a producer id first.
 func New(ctx context.Context, c Config) (*Producer, error) {
-	p := &Producer{Config: c, depth: 1, brokers: map[int32]*broker{}, ids: make([][16]byte, len(c.Topics)), id: noIdentity, ask: make(chan struct{}, 1)}
+	p := &Producer{Config: c, depth: 1, brokers: map[int32]*broker{}, ids: make([][16]byte, len(c.Topics)), ask: make(chan struct{}, 1)}
 	p.settled = sync.NewCond(&p.mu)
+	begin := noIdentity
 	if c.Idempotent {
 		p.depth = inFlight
 		var err error
-		if p.id, err = p.newIdentity(ctx); err != nil {
+		if begin, err = p.newIdentity(ctx); err != nil {
 			return nil, err
 		}
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for i, t := range c.Topics {
+	for _, t := range c.Topics {
 		all := make([]*partition, t.Partitions)
 		for n := range all {
-			all[n] = &partition{topic: i, number: int32(n), leader: -1, identity: p.id}
+			all[n] = &partition{leader: -1, identity: begin}
 		}
 		p.partitions = append(p.partitions, all)
 	}
