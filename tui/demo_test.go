@@ -40,15 +40,9 @@ func demo() *control.Snapshot {
 			{Job: "card_settlements", Unit: "FIN", Table: "bank.settlements", State: control.Failed, Interval: "2026-11-20", Seconds: 0.4, Started: ago(12 * time.Minute),
 				Error: "column amount: decimal(12,2) does not hold 123456789012345678", Hint: "widen the column in jobs/settlements.sql: cast(amount as decimal(18,2))"},
 		},
-		Notify: &control.Notify{At: ago(time.Second), Sent: 118, Waiting: 2, Held: 4, Dead: 1, OldestWait: 130,
-			Channels: []control.Channel{{Name: "#fin-daily", State: control.OK}, {Name: "#rsk-alerts", State: control.Down, Detail: "blocked: not_in_channel", Since: ago(11 * time.Minute)}},
-			Messages: []control.Message{
-				{State: "sent", Title: "Daily totals per country ready", Unit: "FIN", Channel: "#fin-daily", Try: 1, At: ago(4 * time.Minute), Text: "1,204 rows for 2026-11-19, 3 more than usual"},
-				{State: "waiting", Title: "Risk positions late", Unit: "RSK", Channel: "#rsk-alerts", Try: 2, At: ago(11 * time.Minute), Why: "blocked"},
-				{State: "dead", Title: "General ledger failed", Unit: "FIN", Channel: "sns:fin-topic", Try: 1, At: ago(24 * time.Minute), Why: "too big"},
-			}},
-		Proof: &control.Proof{At: ago(time.Second), Run: "01JD7QZ8M4T2", Sent: 1_998_204_112, Rows: 1_998_142_660, InFlight: 61_440, Quarantined: 12, ReadableP50: 4100, ReadableP99: 9200},
-		Verbs: []string{"load.abort", "load.export", "load.mark", "load.next", "load.pause", "load.rate", "load.resume", "load.stop"},
+		Notify: demoNotify(),
+		Proof:  &control.Proof{At: ago(time.Second), Run: "01JD7QZ8M4T2", Sent: 1_998_204_112, Rows: 1_998_142_660, InFlight: 61_440, Quarantined: 12, ReadableP50: 4100, ReadableP99: 9200},
+		Verbs:  []string{"load.abort", "load.export", "load.mark", "load.next", "load.pause", "load.rate", "load.resume", "load.stop"},
 	}
 	for i, e := range []control.Event{
 		{Kind: "load", Text: "stage ramp done, hold begins at 500k/s"}, {Kind: "warn", Text: "rebalance of weir-orders (w-07 joined)"}, {Kind: "load", Text: "p99 back under 50 ms"},
@@ -58,6 +52,37 @@ func demo() *control.Snapshot {
 		s.Events = append(s.Events, e)
 	}
 	return s
+}
+
+// demoNotify has a message in each state that matters, a blocked channel, what is expected today.
+func demoNotify() *control.Notify {
+	ago := func(d time.Duration) time.Time { return at.Add(-d) }
+	clock := func(h, m int) time.Time { return time.Date(2026, 11, 20, h, m, 0, 0, time.UTC) }
+	return &control.Notify{
+		At: ago(time.Second), Zone: "Europe/Berlin", Sender: "process 4243", Sent: 118, Waiting: 2, Held: 4, Dead: 1, OldestWait: 130,
+		Channels: []control.Channel{
+			{Name: "fin-daily", State: control.OK}, {Name: "fin-topic", State: control.OK, Detail: "asks for no Publish before 15:03:10"},
+			{Name: "rsk-alerts", State: control.Down, Detail: "not_in_channel", Fix: "invite the app to the channel", Since: ago(11 * time.Minute), Waiting: 2},
+			{Name: "old-hook", State: control.Warn, Detail: "it is not in units.yaml", Fix: "name it there again", Waiting: 1},
+		},
+		Messages: []control.Message{
+			{ID: 127, State: "sent", Title: "✅ READY  Daily totals per country for Thu 19 Nov 2026: usable", Job: "daily_totals", Date: "2026-11-19", Outcome: "ready", Unit: "FIN", Channel: "fin-daily", At: ago(4 * time.Minute), Created: ago(4 * time.Minute), Text: "1,204 rows for 2026-11-19, 3 more than usual"},
+			{ID: 126, State: "sending", Title: "✖ FAILED  Card settlements for Fri 20 Nov 2026: not usable", Job: "card_settlements", Date: "2026-11-20", Outcome: "failed", Unit: "FIN", Channel: "fin-daily", Created: ago(2 * time.Second)},
+			{ID: 125, State: "retry", Title: "◷ LATE  Risk positions for Fri 20 Nov 2026: not ready yet", Job: "risk_positions", Date: "2026-11-20", Outcome: "late", Unit: "RSK", Channel: "rsk-alerts", Try: 2, Created: ago(11 * time.Minute), NextAt: at.Add(time.Minute), Why: "waits for channel rsk-alerts: not_in_channel"},
+			{ID: 124, State: "held", Gate: "quiet", Title: "✅ READY  Clicks of the web shop for Fri 20 Nov 2026: usable", Job: "clicks", Date: "2026-11-20", Outcome: "ready", Unit: "MKT", Channel: "mkt-data", Created: ago(20 * time.Minute), NextAt: at.Add(17 * time.Hour), Why: "quiet hours until Sat 21 Nov 08:00 CET"},
+			{ID: 123, State: "dead", Title: "✖ FAILED  General ledger report for Thu 19 Nov 2026: not usable", Job: "gl_report", Date: "2026-11-19", Outcome: "failed", Unit: "FIN", Channel: "fin-topic", Try: 1, Created: ago(24 * time.Minute), Why: "refused: message has 271 KiB, SNS takes 256"},
+			{ID: 122, State: "sent", Reply: true, Title: "◷ late at 14:30", Job: "trades", Date: "2026-11-20", Outcome: "late", Unit: "RSK", Channel: "rsk-daily", At: ago(32 * time.Minute), Created: ago(32 * time.Minute)},
+			{ID: 121, State: "unknown", Title: "✅ READY  Invoices for Thu 19 Nov 2026: usable", Job: "invoices", Date: "2026-11-19", Outcome: "ready", Unit: "FIN", Channel: "fin-daily", Created: ago(40 * time.Minute), NextAt: at.Add(2 * time.Second), Why: "no answer: it is looked up"},
+			{ID: 120, State: "suppressed", Gate: "silence", Title: "! READY WITH WARNING  Fx rates for Fri 20 Nov 2026: usable with care", Job: "fx_rates", Date: "2026-11-20", Outcome: "warning", Unit: "FIN", Channel: "fin-daily", Created: ago(50 * time.Minute), Why: "silence 3 of anna until 18:00: migration"},
+			{ID: 119, State: "sent", Notice: true, Title: "✖ BLOCKED  Channel rsk-alerts: messages wait there", Job: "rsk-alerts", Outcome: "failed", Channel: "platform", At: ago(11 * time.Minute), Created: ago(11 * time.Minute)},
+		},
+		Expected: []control.Expected{
+			{Job: "settlements_daily", Unit: "FIN", State: "done", Due: clock(6, 30), Ready: clock(6, 12)}, {Job: "gl_report", Unit: "FIN", State: "failed", Due: clock(8, 0)},
+			{Job: "risk_positions", Unit: "RSK", State: "late", Due: clock(12, 30), Usual: clock(12, 10), Again: clock(14, 30)}, {Job: "fx_rates", Unit: "FIN", State: "running", Due: clock(15, 0), Usual: clock(14, 40)},
+			{Job: "clicks", Unit: "MKT", State: "to come", Due: clock(21, 0)}, {Job: "treasury", Unit: "FIN", State: "not today", Why: "Buß- und Bettag"},
+		},
+		Silences: []control.Silence{{ID: 3, Match: `job = "fx_rates"`, Owner: "anna", Reason: "migration of the feed", Until: at.Add(3 * time.Hour), Kept: 1}},
+	}
 }
 
 func demoLoad() *control.Load {

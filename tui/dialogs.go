@@ -20,8 +20,17 @@ type action struct {
 func (m *model) actions(all bool) []action {
 	var out []action
 	verbs := m.verbs()
+	own := map[string]bool{} // keys of the active screen: what cannot be done there must not do something else
+	for _, k := range m.screens[m.active].Keys() {
+		for _, press := range k.Press {
+			own[press] = true
+		}
+	}
 	add := func(i int, keys []screen.Key) {
 		for _, k := range keys {
+			if i < 0 && !all && slices.ContainsFunc(k.Press, func(press string) bool { return own[press] }) {
+				continue
+			}
 			off := ""
 			if k.Verb != "" && !slices.Contains(verbs, k.Verb) {
 				if !all {

@@ -25,7 +25,7 @@ func onShelf(t testing.TB, s *shelf, theme *style.Theme, w, h int, keys ...strin
 	m := newModel(t.Context(), s, theme, Options{})
 	m.now = at
 	settle(m, tea.WindowSizeMsg{Width: w, Height: h}, live(sn))
-	settle(m, key("5"))
+	settle(m, key("6"))
 	press(m, keys...)
 	return m
 }

@@ -239,8 +239,8 @@ func (m *model) want(key string, i screen.Intent) tea.Cmd {
 		for n, s := range m.screens {
 			if s.Name() == i.Screen {
 				cmd = tea.Batch(cmd, m.show(n))
-				if p, ok := s.(*screen.Pipeline); ok && i.Job != "" {
-					p.Select(i.Job)
+				if p, ok := s.(screen.Selecter); ok && i.Item != "" {
+					p.Select(i.Item)
 				}
 			}
 		}

@@ -40,7 +40,7 @@ func TestTypingTriggersNoKeys(t *testing.T) {
 	s := newShelf()
 	m := onShelf(t, s, bw(), 120, 40, keysOf(atTarget, []string{"enter", "ctrl+u"})...)
 	press(m, "type:q1?:/zRupS y") // each of them is a key
-	if m.quit || m.active != 4 || m.zoom || m.frozen != nil || m.top() != nil || m.filtering {
+	if m.quit || m.active != 5 || m.zoom || m.frozen != nil || m.top() != nil || m.filtering {
 		t.Errorf("a key was taken for more than a letter: %+v", m)
 	}
 	if v := seen(m); !strings.Contains(v, "q1?:/zRupS y") || !strings.Contains(v, `"q1?:/zRupS y" is no rate`) {
@@ -365,7 +365,7 @@ func TestProfilesOutliveTheServer(t *testing.T) {
 
 func TestWithoutTheVerbsTheScreenSaysSo(t *testing.T) {
 	m := fresh(t, bw(), demo(), 80, 24)
-	feed(m, key("5"))
+	feed(m, key("6"))
 	if v := seen(m); !strings.Contains(v, "does not offer profiles") {
 		t.Errorf("got\n%s", v)
 	}

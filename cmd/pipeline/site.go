@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type site struct {
 	ledger  *ledger.Ledger
 	notify  *notify.Service
 	hub     *control.Hub
+	outbox  show.Outbox
 	echo    *quietable // where console channels echo to
 
 	stop    context.CancelFunc // of what runs in the background
@@ -74,24 +76,38 @@ func (s *site) open(ctx context.Context) (err error) {
 	if _, err = s.ledger.Reap(ctx, lostAfter); err != nil {
 		return err
 	}
-	units, err := notify.LoadUnits(s.project.Units())
-	if err != nil {
-		return err
-	}
 	s.echo = &quietable{to: s.app.Stderr}
-	s.notify, err = notify.Open(ctx, s.project.Outbox(), units, notify.Options{
-		Home: s.project.Home, Stdout: s.echo, Stderr: s.echo, Getenv: s.app.Getenv, Log: s.app.Log,
-	})
-	if err != nil {
+	if s.notify, err = openOutbox(ctx, s.app, s.project, s.echo); err != nil {
 		return err
 	}
 	s.later(s.notify.Close)
+	s.outbox.Hub = s.hub
 	s.part("tables", control.OK, "")
 	s.hub.Update(func(sn *control.Snapshot) { err = show.Kept(s.project.Home, sn) })
 	if err != nil { // a screen with less on it is no reason not to work
 		s.app.Log.Warn("the last search and comparison are not shown", "error", err)
 	}
 	return nil
+}
+
+// openOutbox opens the outbox of a project; echo is where console channels write that go to stdout or stderr.
+func openOutbox(ctx context.Context, app *cli.App, p *project.Project, echo io.Writer) (*notify.Service, error) {
+	units, err := notify.LoadUnits(p.Units())
+	if err != nil {
+		return nil, err
+	}
+	return notify.Open(ctx, p.Outbox(), units, notify.Options{Home: p.Home, Stdout: echo, Stderr: echo, Getenv: app.Getenv, Log: app.Log})
+}
+
+// who is the person at this terminal, for what is written down with a name.
+func who(app *cli.App) string {
+	if name := app.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("user %d", os.Getuid())
 }
 
 // quietable passes on what is written, except while screens are shown: lines in between would tear them.
@@ -125,6 +141,7 @@ func (s *site) background(ctx context.Context, verbs map[string]control.Verb) er
 	maps.Copy(all, d.Verbs())
 	maps.Copy(all, show.Steered(s.hub, s.project.Home))
 	maps.Copy(all, show.Export(s.hub, s.project.Home))
+	maps.Copy(all, show.Messages(func() (*notify.Service, error) { return s.notify, nil }, who(s.app)))
 	maps.Copy(all, verbs)
 	srv, err := control.Start(ctx, s.project.Socket(), s.hub, all)
 	switch {
@@ -193,12 +210,10 @@ func (s *site) showRuns(ctx context.Context) {
 }
 
 func (s *site) showOutbox(ctx context.Context) {
-	st, err := s.notify.Status(ctx, 20)
+	n, err := s.outbox.Look(ctx, s.notify)
 	if err != nil {
 		return
 	}
-	n := show.Outbox(st)
-	s.hub.Update(func(sn *control.Snapshot) { sn.Notify = n })
 	state, detail := control.OK, ""
 	for _, c := range n.Channels {
 		if c.State != control.OK {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/db"
 	"weir/internal/desk"
+	"weir/internal/notify"
 	"weir/internal/project"
 	"weir/internal/show"
 	"weir/tui"
@@ -44,12 +48,25 @@ func attach(ctx context.Context, app *cli.App) error {
 		return plain.Follow(ctx, client, app.Stdout, 10*time.Second)
 	}
 	d := desk.New(p)
-	own, end, err := show.Own(ctx, version, p.Home, d.Verbs(), d.Watch)
+	outbox := &show.OwnOutbox{By: who(app),
+		There: func() bool { return db.IsPostgres(p.Outbox()) || exists(p.Outbox()) },
+		Open: func(ctx context.Context) (*notify.Service, error) {
+			return openOutbox(ctx, app, p, nil) // what a test message echoes would tear the screen
+		},
+	}
+	verbs := d.Verbs()
+	maps.Copy(verbs, outbox.Verbs())
+	own, end, err := show.Own(ctx, version, p.Home, verbs, d.Watch, outbox.Watch)
 	if err != nil {
 		return fmt.Errorf("control API: %w", err)
 	}
 	err = tui.Run(ctx, control.Either(client, own), app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
 	return errors.Join(err, end())
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func statusCommand(app *cli.App) *cobra.Command {

@@ -122,8 +122,8 @@ func TestAProfileIsEditedAndRunFromTheScreensAlone(t *testing.T) {
 	cmd.Env = append(os.Environ(), "WEIR_TEST_MAIN=pipeline", "WEIR_HOME="+filepath.Join(dir, ".weir"), "PATH="+bin+":"+os.Getenv("PATH"), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "CI=", "NO_COLOR=")
 	x := onTerminal(t, 120, 40, cmd)
 	x.shows("[1 Overview]", "no pipeline serves this home")
-	x.press("5")
-	x.shows("[5 Profiles]", "Is my first pipeline fast enough", "peak 10k")
+	x.press("6")
+	x.shows("[6 Profiles]", "Is my first pipeline fast enough", "peak 10k")
 	x.press("\r")
 	x.shows("profiles/first.yaml", "✔ valid")
 	x.press("jjjl") // the first stage, unfolded

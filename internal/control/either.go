@@ -66,6 +66,11 @@ func (e *either) shown() Update {
 	case second && (u.Snapshot == nil || runs):
 		u = e.b
 	}
+	if second && !u.Live && u.Snapshot != nil && e.b.Snapshot.Notify != nil { // the outbox is there without its server
+		s := *u.Snapshot
+		s.Notify = e.b.Snapshot.Notify
+		u.Snapshot = &s
+	}
 	if second {
 		u.Own = e.b.Snapshot.Verbs
 	}

@@ -70,6 +70,10 @@ func TestEitherShowsTheHomesServerAndFallsBack(t *testing.T) {
 		return !u.Live && u.Snapshot.Version == "home" && slices.Contains(u.Own, "files")
 	})
 	ask("both", "own")
+	ownHub.Update(func(s *Snapshot) { s.Notify = &Notify{Own: true, Sent: 7} })
+	see("the outbox, which needs no server, among the old figures", func(u Update) bool {
+		return !u.Live && u.Snapshot.Version == "home" && u.Snapshot.Notify != nil && u.Snapshot.Notify.Sent == 7
+	})
 	ownHub.Update(func(s *Snapshot) { s.Load = &Load{Run: "r", State: Running} })
 	see("a load that runs without the home's server", func(u Update) bool { return u.Live && u.Snapshot.Load != nil })
 

@@ -190,6 +190,7 @@ func clone(s *Snapshot) *Snapshot {
 		n := *s.Notify
 		n.Channels = slices.Clone(n.Channels)
 		n.Messages = slices.Clone(n.Messages)
+		n.Expected, n.Silences = slices.Clone(n.Expected), slices.Clone(n.Silences)
 		c.Notify = &n
 	}
 	if s.Proof != nil {

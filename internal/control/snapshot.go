@@ -67,6 +67,9 @@ type Attention struct {
 	Since  time.Time `json:"since"`
 	Detail string    `json:"detail,omitempty"`
 	Next   string    `json:"next,omitempty"` // a command or a setting
+
+	Screen string `json:"screen,omitempty"` // where there is more of it; empty: Pipeline
+	Item   string `json:"item,omitempty"`   // what to select there; empty: the job
 }
 
 // An Event is a line of the log strip.
@@ -109,39 +112,6 @@ type Run struct {
 	Rejected    int64     `json:"rejected"`
 	Cause       string    `json:"cause,omitempty"`
 	Todo        string    `json:"todo,omitempty"`
-}
-
-// Notify is the state of the outbox.
-type Notify struct {
-	At         time.Time `json:"at"`
-	Sent       int64     `json:"sent"`
-	Waiting    int64     `json:"waiting"`
-	Held       int64     `json:"held"`
-	Unknown    int64     `json:"unknown"`
-	Dead       int64     `json:"dead"`
-	OldestWait float64   `json:"oldest_wait_s"`
-	Channels   []Channel `json:"channels,omitempty"`
-	Messages   []Message `json:"messages,omitempty"` // the newest first
-}
-
-// A Channel is where messages go to.
-type Channel struct {
-	Name   string    `json:"name"`
-	State  string    `json:"state"` // OK, Warn, Down (blocked)
-	Detail string    `json:"detail,omitempty"`
-	Since  time.Time `json:"since"`
-}
-
-// A Message is one that a business unit gets, or does not get yet.
-type Message struct {
-	State   string    `json:"state"` // sent, waiting, held, unknown, dead
-	Title   string    `json:"title"`
-	Unit    string    `json:"unit"`
-	Channel string    `json:"channel"`
-	Try     int       `json:"try"`
-	At      time.Time `json:"at"`
-	Text    string    `json:"text,omitempty"`
-	Why     string    `json:"why,omitempty"`
 }
 
 // A Proof is what the destination table says about the messages of one load run.

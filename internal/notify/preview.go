@@ -32,6 +32,11 @@ func (s *Service) Preview(o outcome.Outcome, as string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.render(p, as)
+}
+
+// render is a post in one of Formats.
+func (s *Service) render(p channel.Post, as string) (string, error) {
 	var v any
 	switch as {
 	case "", "text":

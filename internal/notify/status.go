@@ -26,6 +26,7 @@ type Status struct {
 	Dead       int64           `json:"dead"`
 	Superseded int64           `json:"superseded"`
 	OldestWait time.Duration   `json:"oldest_wait_ns"` // of what still has to leave
+	Sender     *Sender         `json:"sender"`         // null: nobody sends
 	Channels   []ChannelStatus `json:"channels"`
 	Messages   []Entry         `json:"messages"` // the newest first
 }
@@ -48,7 +49,9 @@ type Entry struct {
 	Unit     string        `json:"unit"`
 	Job      string        `json:"job"`
 	Run      string        `json:"run"`
+	Date     string        `json:"business_date,omitempty"` // 2026-11-20
 	Outcome  outcome.State `json:"outcome"`
+	Notice   bool          `json:"notice,omitempty"` // about the messages themselves: a blocked channel, a dead letter, a digest
 	Channel  string        `json:"channel"`
 	Part     string        `json:"part"` // root, reply
 	State    string        `json:"state"`
@@ -111,6 +114,9 @@ func (s *Service) Status(ctx context.Context, n int) (Status, error) {
 		}
 	}
 	if err := rows.Err(); err != nil {
+		return st, err
+	}
+	if st.Sender, err = s.sender(ctx); err != nil {
 		return st, err
 	}
 	if st.Channels, err = s.channelStatus(ctx); err != nil {
@@ -223,7 +229,7 @@ func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 		if e.State == stReady || e.State == stRetry || e.State == stUnknown || e.State == stHeld && e.Gate != "" {
 			e.NextAt = db.Time(next)
 		}
-		e.Title, e.Text = m.First(), m.Text()
+		e.Title, e.Text, e.Date, e.Notice = m.First(), m.Text(), m.Outcome.BusinessDate(), isNotice(m.Outcome)
 		if e.Part == "reply" {
 			e.Title, e.Text = m.Reply, m.Reply+"\n"
 		}

@@ -35,8 +35,8 @@ func sweep() {
 }
 
 // Own serves a control API for the screens of this process alone: the given verbs, and the newest load run of the home with the verbs
-// that steer it. It is what [control.Either] falls back on where nobody serves the home. watch puts more on the hub until its context ends.
-func Own(ctx context.Context, version, home string, verbs map[string]control.Verb, watch func(context.Context, *control.Hub)) (*control.Client, func() error, error) {
+// that steer it. It is what [control.Either] falls back on where nobody serves the home. Each watch puts more on the hub until its context ends.
+func Own(ctx context.Context, version, home string, verbs map[string]control.Verb, watch ...func(context.Context, *control.Hub)) (*control.Client, func() error, error) {
 	sweep()
 	dir, err := os.MkdirTemp("", ownPrefix) // 0700: nobody else's
 	if err != nil {
@@ -58,7 +58,9 @@ func Own(ctx context.Context, version, home string, verbs map[string]control.Ver
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { Mirror(ctx, hub, home) })
-	wg.Go(func() { watch(ctx, hub) })
+	for _, w := range watch {
+		wg.Go(func() { w(ctx, hub) })
+	}
 	client := control.Dial(path)
 	return client, func() error {
 		client.Close()

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,11 +62,18 @@ func (o *Overview) Keys() []Key {
 			o.cursor = max(min(o.cursor+1, len(o.attention)-1), 0)
 			return Intent{}
 		}},
-		{Press: []string{"enter"}, Label: "⏎", Hint: "⏎ open", Help: "open the job on the Pipeline screen", Do: func() Intent {
-			if o.cursor < len(o.attention) && o.attention[o.cursor].Job != "" {
-				return Intent{Screen: "Pipeline", Job: o.attention[o.cursor].Job}
+		{Press: []string{"enter"}, Label: "⏎", Hint: "⏎ open", Help: "open it: the job on the Pipeline screen, the message on Notify", Do: func() Intent {
+			if o.cursor >= len(o.attention) {
+				return Intent{Unknown: true}
 			}
-			return Intent{Unknown: true}
+			a := o.attention[o.cursor]
+			if a.Screen != "" {
+				return Intent{Screen: a.Screen, Item: cmp.Or(a.Item, a.Job)}
+			}
+			if a.Job == "" {
+				return Intent{Unknown: true}
+			}
+			return Intent{Screen: "Pipeline", Item: a.Job}
 		}},
 	}
 }

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"time"
 
 	"weir/internal/control"
 	"weir/tui/canvas"
@@ -131,7 +132,7 @@ func drawNotify(c *canvas.Canvas, s State, focused bool) {
 	for _, ch := range n.Channels {
 		if ch.State != control.OK && y < h {
 			symbol, word, role := mark(in.Theme, ch.State)
-			in.At(0, y).Put(role, symbol+" "+word).Put(style.Plain, " ").Fit(style.Plain, "channel "+ch.Name+" "+ch.Detail+" since "+ch.Since.In(s.Now.Location()).Format("15:04"), 0)
+			in.At(0, y).Put(role, symbol+" "+word).Put(style.Plain, " ").Fit(style.Plain, "channel "+ch.Name+" "+ch.Detail+since(s, ch.Since), 0)
 			y++
 		}
 	}
@@ -149,8 +150,12 @@ func drawNotify(c *canvas.Canvas, s State, focused bool) {
 		default:
 			symbol, role = in.Theme.Wait, style.Accent
 		}
-		tail := fmt.Sprintf("%s  %s  %8s", m.Unit, in.Fit(m.Channel, 20), figure.Ago(s.Now, m.At))
-		text := m.Title
+		at := m.At
+		if at.IsZero() {
+			at = m.Created
+		}
+		tail := fmt.Sprintf("%s  %s  %8s", m.Unit, in.Fit(m.Channel, 20), figure.Ago(s.Now, at))
+		text := bare(m.Title)
 		if m.Why != "" {
 			text += " (" + m.Why + ")"
 		}
@@ -164,6 +169,13 @@ func drawNotify(c *canvas.Canvas, s State, focused bool) {
 	if len(n.Messages) == 0 && y < h {
 		in.At(0, y).Fit(style.Dim, "no messages yet", 0)
 	}
+}
+
+func since(s State, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return " since " + at.In(s.Now.Location()).Format("15:04")
 }
 
 func outbox(p *canvas.Pen, n *control.Notify) {

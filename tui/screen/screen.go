@@ -1,4 +1,4 @@
-// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline, Reports, Profiles.
+// Package screen holds the screens of the terminal UI: Overview, Load, Pipeline, Reports, Notify, Profiles.
 //
 // A screen is a plain struct. The root model gives it the newest snapshot ([Screen.Apply]), a place to draw on and the keys that
 // the user presses; it gives back what it wants done as an [Intent]. It does no I/O and starts nothing.
@@ -77,7 +77,7 @@ type Intent struct {
 	Prompt  string                // a text to be asked for first
 	Answer  func(text string) any // gives Args from that text
 	Screen  string                // go to this screen
-	Job     string                // and select this there
+	Item    string                // and select this there
 	Unknown bool                  // the key means nothing at the moment
 
 	Say    string // a word for the user
@@ -113,6 +113,9 @@ type Keeper interface {
 	Unsaved() string
 }
 
+// A Selecter has lines that another screen can lead to.
+type Selecter interface{ Select(item string) }
+
 // Lasting screens show what stays true when the server is gone.
 type Lasting interface{ Lasting() bool }
 
@@ -123,7 +126,9 @@ type Press struct {
 }
 
 // All screens in the order of their numbers.
-func All() []Screen { return []Screen{&Overview{}, &Load{}, &Pipeline{}, &Reports{}, &Profiles{}} }
+func All() []Screen {
+	return []Screen{&Overview{}, &Load{}, &Pipeline{}, &Reports{}, &Notify{}, &Profiles{}}
+}
 
 // note is the age of a section that is older than the rest; empty while it is fresh.
 func note(s State, at time.Time) string {
