@@ -53,6 +53,9 @@ func (m *model) actions(all bool) []action {
 
 // lacks says why a verb cannot be asked for.
 func (m *model) lacks(verb string) string {
+	if m.opt.ReadOnly && !harmless[verb] {
+		return "these screens only read (--read-only)"
+	}
 	if !m.last.Live {
 		return "nothing serves this home, and " + verb + " is its server's"
 	}

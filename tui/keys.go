@@ -104,7 +104,17 @@ func (m *model) verbs() []string {
 	if s := m.last.Snapshot; s != nil && m.last.Live {
 		all = s.Verbs
 	}
-	return append(all[:len(all):len(all)], m.last.Own...)
+	all = append(all[:len(all):len(all)], m.last.Own...)
+	if m.opt.ReadOnly {
+		all = slices.DeleteFunc(all, func(v string) bool { return !harmless[v] })
+	}
+	return all
+}
+
+// harmless verbs change nothing; profile.edit gives a text back.
+var harmless = map[string]bool{
+	control.VerbProfiles: true, control.VerbProfileRead: true, control.VerbProfileEdit: true, control.VerbProfilePreview: true,
+	control.VerbNotifyTrace: true, control.VerbNotifyDoctor: true,
 }
 
 // offered keys: the screen's and the global ones, without the verbs that the server does not have.
@@ -267,6 +277,10 @@ func (m *model) ask() tea.Cmd {
 
 // call asks the server; the answer comes back as a message.
 func (m *model) call(i screen.Intent) tea.Cmd {
+	if m.opt.ReadOnly && !harmless[i.Verb] { // no key offers it: this is the lock behind the door
+		m.say(true, "%s", m.lacks(i.Verb))
+		return nil
+	}
 	if !i.Quiet {
 		m.say(false, "%s %s", i.Verb, m.theme.Ellipsis)
 	}

@@ -53,6 +53,7 @@ type model struct {
 	zoom    bool
 	dialogs []screen.Dialog // the last one has the keys
 	window  int             // into windows
+	spots   []spot          // names in the title line as it was drawn last
 
 	filters   []string // per screen
 	filtering bool     // one is being typed
@@ -110,6 +111,12 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd = m.answered(msg)
 	case tea.KeyPressMsg:
 		cmd = m.press(screen.Press{Name: msg.String(), Text: msg.Key().Text})
+	case tea.MouseClickMsg:
+		if redraw = msg.Button == tea.MouseLeft; redraw {
+			cmd = m.click(msg.X, msg.Y)
+		}
+	case tea.MouseWheelMsg:
+		cmd = m.wheel(msg.Button == tea.MouseWheelUp)
 	case tea.PasteMsg:
 		cmd = m.press(screen.Press{Text: msg.Content})
 	default:
@@ -129,6 +136,9 @@ func (m *model) View() tea.View {
 	v := tea.NewView(m.content)
 	v.AltScreen = true
 	v.ReportFocus = true
+	if !m.opt.NoMouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = m.windowTitle()
 	if l := m.loadOf(m.snapshot()); l != nil && !l.Over() {
 		v.ProgressBar = tea.NewProgressBar(tea.ProgressBarDefault, int(l.Progress*100))

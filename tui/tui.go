@@ -38,6 +38,10 @@ type Options struct {
 	Getenv func(string) string
 	// Detached is left in the scroll-back when the user leaves while the work goes on; empty has a text for `pipeline tui`.
 	Detached string
+	// ReadOnly screens change nothing: what would is said to be off.
+	ReadOnly bool
+	// NoMouse leaves the mouse to the terminal; else clicks choose screens and panels, the wheel moves, and shift selects text.
+	NoMouse bool
 }
 
 const detached = "detached; the run goes on: `pipeline tui` attaches again"

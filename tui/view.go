@@ -93,6 +93,9 @@ func (m *model) stale() bool {
 // view says what is left out of the picture: by a filter, or by a time window.
 func (m *model) view() string {
 	var parts []string
+	if m.opt.ReadOnly {
+		parts = append(parts, "read-only")
+	}
 	if f := m.filters[m.active]; f != "" {
 		parts = append(parts, "filter: "+m.canvas.Fit(f, 20))
 	}
@@ -116,13 +119,16 @@ func (m *model) safely(c *canvas.Canvas, draw func()) {
 func (m *model) title(c *canvas.Canvas) {
 	words, role := m.age()
 	if m.w < 60 {
+		m.spots = nil
 		c.Sub(0, 0, max(m.w-canvas.Width(words)-2, 0), 1).At(1, 0).Put(style.Strong, "weir ").Fit(style.Chosen, fmt.Sprintf("%d %s", m.active+1, m.screens[m.active].Name()), 0)
 		c.Right(m.w-1, 0, role, words)
 		return
 	}
 	form, clock := m.titleForm(m.w-7-canvas.Width(words), m.now.Format("15:04:05")+"  ")
 	p := c.Sub(0, 0, max(m.w-canvas.Width(clock)-canvas.Width(words)-2, 0), 1).At(1, 0).Put(style.Strong, "weir ")
+	m.spots = m.spots[:0]
 	for i := range m.screens {
+		m.spotted(p.X(), i, m.name(i, form))
 		if text := m.name(i, form); i == m.active {
 			p.Put(style.Chosen, text)
 		} else {

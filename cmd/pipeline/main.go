@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/internal/cli"
+	"weir/tui"
 )
 
 var version = "dev"
@@ -27,7 +28,7 @@ Exit codes: 0 good, 1 failed run, 2 wrong usage or configuration, 130 interrupte
 		Version: version,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if app.Interactive() {
-				return attach(c.Context(), app)
+				return attach(c.Context(), app, tui.Options{})
 			}
 			return c.Help()
 		},

@@ -22,7 +22,8 @@ import (
 )
 
 func tuiCommand(app *cli.App) *cobra.Command {
-	return &cobra.Command{
+	var opt tui.Options
+	c := &cobra.Command{
 		Use:   "tui",
 		Short: "watch and drive what runs in this home; q detaches and stops nothing",
 		Long: `tui shows what the programs of this home do, live: overview, load, pipeline, reports, profiles. It is a client of their control
@@ -32,12 +33,15 @@ it is closed. Where there is no terminal it prints plain lines.
     pipeline tui
     pipeline tui --plain`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return attach(c.Context(), app) },
+		RunE: func(c *cobra.Command, _ []string) error { return attach(c.Context(), app, opt) },
 	}
+	c.Flags().BoolVar(&opt.ReadOnly, "read-only", false, "change nothing: no run is started, steered or stopped, no profile saved, no message sent again")
+	c.Flags().BoolVar(&opt.NoMouse, "no-mouse", false, "leave the mouse to the terminal")
+	return c
 }
 
 // attach shows the screens of whatever process serves the control API of the home.
-func attach(ctx context.Context, app *cli.App) error {
+func attach(ctx context.Context, app *cli.App, opt tui.Options) error {
 	p, err := project.Open(".", app.Home)
 	if err != nil {
 		return err
@@ -60,7 +64,8 @@ func attach(ctx context.Context, app *cli.App) error {
 	if err != nil {
 		return fmt.Errorf("control API: %w", err)
 	}
-	err = tui.Run(ctx, control.Either(client, own), app.Stdin, app.Stdout, tui.Options{Getenv: app.Getenv})
+	opt.Getenv = app.Getenv
+	err = tui.Run(ctx, control.Either(client, own), app.Stdin, app.Stdout, opt)
 	return errors.Join(err, end())
 }
 
