@@ -70,7 +70,7 @@ var floors = [][]string{
 	{"internal/topic"},
 	{"minibatch/files", "minibatch/kafka", "minibatch/table", "minibatch/minibatchtest"},
 	{"internal/load", "internal/verify", "internal/ingest", "internal/report", "internal/etl", "internal/notify", "internal/airflow", "internal/spark", "internal/workers"},
-	{"internal/show", "internal/desk", "internal/prove", "internal/results", "internal/notify/intake"},
+	{"notify", "internal/show", "internal/desk", "internal/prove", "internal/results", "internal/notify/intake"},
 	{"tui"},
 	{"cmd", "examples"},
 }
@@ -86,6 +86,7 @@ var only = map[string][]string{
 	"internal/load":     {"internal/produce", "internal/config", "internal/cli", "internal/content", "internal/stamp", "internal/kafka", "internal/avro", "internal/registry", "internal/telemetry"},
 	"internal/verify":   {"internal/lake", "internal/avro", "internal/quarantine", "internal/stamp"},
 	"internal/notify":   {"internal/notify", "internal/calendar", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
+	"notify":            {"internal/notify", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
 	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	"internal/storage":  {"internal/config"},
