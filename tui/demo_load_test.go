@@ -43,6 +43,13 @@ func told(l *control.Load) *control.Load {
 	}
 	l.Spectrum = []control.Percentile{{P: 50, Response: 3, Service: 2.8}, {P: 75, Response: 4.2, Service: 4}, {P: 90, Response: 8.1, Service: 7.9}, {P: 95, Response: 13.1, Service: 12.8}, {P: 99, Response: 38.7, Service: 37},
 		{P: 99.5, Response: 52, Service: 50}, {P: 99.9, Response: 85, Service: 80.2}, {P: 99.95, Response: 101, Service: 98}, {P: 99.99, Response: 140.9, Service: 137}, {P: 100, Response: 402.1, Service: 388}}
+	for t := 0.0; t < l.Elapsed; t += 60 { // two modes, and a rebalance
+		c := control.HeatColumn{From: t, To: min(t+60, l.Elapsed), Low: 1, Counts: []int64{800, 40_000, 500_000, 900_000, 300_000, 40_000, 9_000, 20_000, 60_000, 30_000, 4_000, 200, 11, 2}}
+		if t >= 1800 && t < 1920 {
+			c.Counts = append(c.Counts[:13:13], 100, 40_000, 200_000, 9_000)
+		}
+		l.Heat = append(l.Heat, c)
+	}
 	return l
 }
 

@@ -174,7 +174,7 @@ func clone(s *Snapshot) *Snapshot {
 	if s.Load != nil {
 		l := *s.Load
 		l.Stages = slices.Clone(l.Stages)
-		l.History = slices.Clone(l.History)
+		l.History, l.Heat = slices.Clone(l.History), slices.Clone(l.Heat)
 		l.Limits = slices.Clone(l.Limits)
 		l.Plan, l.Changes = slices.Clone(l.Plan), slices.Clone(l.Changes)
 		l.Partitions, l.Sizes, l.Spectrum = slices.Clone(l.Partitions), slices.Clone(l.Sizes), slices.Clone(l.Spectrum)

@@ -58,10 +58,11 @@ type Load struct {
 	Causes     []Cause         `json:"causes,omitempty"`   // of errors, the most frequent first
 	Faults     []Fault         `json:"faults,omitempty"`   // sent on purpose
 
-	History []Point `json:"history,omitempty"` // the whole run, thinned to some hundreds of points, the oldest first
-	Limits  []Limit `json:"limits,omitempty"`
-	Verdict string  `json:"verdict,omitempty"` // pass, fail, invalid; while running: what it would be now
-	Reason  string  `json:"reason,omitempty"`
+	Heat    []HeatColumn `json:"heat,omitempty"`    // all response times over the run
+	History []Point      `json:"history,omitempty"` // the whole run, thinned to some hundreds of points, the oldest first
+	Limits  []Limit      `json:"limits,omitempty"`
+	Verdict string       `json:"verdict,omitempty"` // pass, fail, invalid; while running: what it would be now
+	Reason  string       `json:"reason,omitempty"`
 }
 
 // Over reports that the run will send nothing more.
@@ -88,6 +89,14 @@ type Quantiles struct {
 	P99   float64 `json:"p99"`
 	P999  float64 `json:"p999"`
 	Max   float64 `json:"max"`
+}
+
+// A HeatColumn is how long the timed messages of a piece of the run took: Counts[i] of them from Low·2^(i/2) up to Low·2^((i+1)/2) ms.
+type HeatColumn struct {
+	From   float64 `json:"from"` // seconds since the start of the run
+	To     float64 `json:"to"`
+	Low    float64 `json:"low"`
+	Counts []int64 `json:"counts"`
 }
 
 // A Point of the run's history.

@@ -18,7 +18,7 @@ func (p *progress) picture(r *run, now sample) Progress {
 		Elapsed: now.at, Total: r.total(now.at), Planned: r.count(now.at), TargetRate: r.target(now.at), MaxMode: r.flat,
 		Sent: now.sent, Acked: now.acked, MaxInFlight: int64(r.Profile.inFlight()),
 		WindowResponse: p.window[0], WindowService: p.window[1], RSS: resident(),
-		History: append([]Point(nil), p.history...), Curve: p.curve,
+		History: append([]Point(nil), p.history...), Curve: p.curve, Heat: p.series.heat(),
 	}
 	g.Rate, g.AckRate, g.BytesPerSecond, g.CPU = p.rates(now)
 	onCurve := r.schedule.on(now.at)

@@ -61,6 +61,7 @@ type Progress struct {
 
 	History []Point // the run so far, at most historyPoints
 	Curve   []Point // the whole plan, at most historyPoints: only T and Target
+	Heat    []HeatColumn
 }
 
 // States of Progress.

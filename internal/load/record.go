@@ -65,6 +65,7 @@ type series struct {
 	intervals []Interval
 	each      int // windows in an interval
 	in        int // windows in the interval that is being made
+	columns   []HeatColumn
 	from      time.Duration
 	errors    int64
 	lag       float64 // ms, of the last window

@@ -58,6 +58,9 @@ func Load(p load.Progress) *control.Load {
 	for _, x := range p.Spectrum {
 		l.Spectrum = append(l.Spectrum, control.Percentile(x))
 	}
+	for _, x := range p.Heat {
+		l.Heat = append(l.Heat, control.HeatColumn{From: x.Start.Seconds(), To: x.End.Seconds(), Low: load.HeatBound(x.Low), Counts: x.Counts})
+	}
 	for _, x := range p.Causes {
 		l.Causes = append(l.Causes, control.Cause(x))
 	}

@@ -15,6 +15,7 @@ type Load struct {
 	trial  bool // it is one of a search or a comparison: it takes no orders
 	run    string
 	recent []control.Point // of each second since this screen is open: the run's own history gets coarse as it grows long
+	heat   bool            // the heat map stands in the place of the latencies
 }
 
 // Name as in the title line.
@@ -66,12 +67,16 @@ func (ld *Load) history(l *control.Load, s State) []control.Point {
 // Keys are the verbs of a run that goes on; each is there only if the server offers it.
 func (ld *Load) Keys() []Key {
 	export := Key{Press: []string{"x"}, Label: "x", Help: "write all figures of the run as they are now to a file", Verb: "load.export", Do: func() Intent { return Intent{Verb: "load.export"} }}
+	heat := Key{Press: []string{"h"}, Label: "h", Help: "all response times over the run as a heat map in the place of the latencies, and back", Do: func() Intent {
+		ld.heat = !ld.heat
+		return Intent{}
+	}}
 	switch {
 	case ld.state == "":
 		return nil
 	case ld.trial, ld.state == control.Done, ld.state == control.Failed, ld.state == control.Stopped:
 		export.Hint = "x export"
-		return []Key{export}
+		return []Key{export, heat}
 	}
 	rate := func(factor float64) func() Intent {
 		return func() Intent { return Intent{Verb: "load.rate", Args: map[string]any{"factor": factor}} }
@@ -101,7 +106,7 @@ func (ld *Load) Keys() []Key {
 		{Press: []string{"S", "Q"}, Label: "S Q", Help: "abort the run: what is on its way is given up, results are kept", Verb: "load.abort", Do: func() Intent {
 			return Intent{Verb: "load.abort", Confirm: "ABORT the run? What is on its way is given up."}
 		}},
-		export,
+		export, heat,
 	}
 }
 
@@ -122,6 +127,7 @@ const (
 	ldSizes
 	ldErrors
 	ldProof
+	ldHeat
 )
 
 // Panels of the Load screen.
@@ -142,6 +148,7 @@ func (ld *Load) Panels(State) []Panel {
 		ldSizes:      {Name: "Sizes", Draw: drawSizes, Brief: func(*canvas.Pen, State) {}},
 		ldErrors:     {Name: "Errors", Draw: drawErrors, Brief: briefErrors},
 		ldProof:      proofBanner(),
+		ldHeat:       {Name: "Response times", Draw: ld.drawHeat, Brief: briefLatency},
 	}
 }
 
@@ -232,6 +239,20 @@ func (ld *Load) Place(s State, w, h int) []Placed {
 	if high {
 		third := (w - side) / 2
 		all = append(all, row{part{5, 7, false}, 6, []Placed{{Panel: ldPartitions, W: third}, {Panel: ldSizes, X: third, W: w - side - third}, {Panel: ldErrors, X: w - side, W: side}}})
+	}
+	if ld.heat {
+		instead := ldLatency
+		if tall {
+			instead = ldTail
+		}
+		for k := range all {
+			r := &all[k]
+			for i := range r.panels {
+				if r.panels[i].Panel == instead {
+					r.panels[i].Panel, r.want = ldHeat, max(r.want, h/3+2)
+				}
+			}
+		}
 	}
 	if len(above.panels) > 0 && h < 26 {
 		return settle(h, all) // a trial has no stages worth a line

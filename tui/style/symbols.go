@@ -10,10 +10,11 @@ type Symbols struct {
 	TL, TR, BL, BR, H, V string
 	// Axis of a chart: the tick at a label, the corner, the tick below.
 	Tick, Corner, Foot string
-	Target, Ahead      string // the planned curve, and the part of it that lies ahead
-	Full, Empty        string // of a bar
-	Mark               string // a moment, under a chart
-	A, B               string // runs of the two builds of a comparison
+	Target, Ahead      string   // the planned curve, and the part of it that lies ahead
+	Full, Empty        string   // of a bar
+	Mark               string   // a moment, under a chart
+	A, B               string   // runs of the two builds of a comparison
+	Shades             []string // of a heat map, from the weakest
 }
 
 var unicodeSymbols = Symbols{
@@ -22,7 +23,7 @@ var unicodeSymbols = Symbols{
 	Dot: "·", Ellipsis: "…", AtMost: "≤", More: "↓", Unsaved: "●", Open: "▾", Folded: "▸",
 	TL: "┌", TR: "┐", BL: "└", BR: "┘", H: "─", V: "│",
 	Tick: "┤", Corner: "└", Foot: "┬", Target: "─", Ahead: "┄", Full: "█", Empty: "░",
-	Mark: "▲", A: "●", B: "○",
+	Mark: "▲", A: "●", B: "○", Shades: []string{"░", "▒", "▓", "█"},
 }
 
 var asciiSymbols = Symbols{
@@ -31,5 +32,5 @@ var asciiSymbols = Symbols{
 	Dot: "-", Ellipsis: "~", AtMost: "<=", More: "v", Unsaved: "*", Open: "-", Folded: "+",
 	TL: "+", TR: "+", BL: "+", BR: "+", H: "-", V: "|",
 	Tick: "+", Corner: "+", Foot: "+", Target: "-", Ahead: ".", Full: "#", Empty: ".",
-	Mark: "^", A: "A", B: "B",
+	Mark: "^", A: "A", B: "B", Shades: []string{".", ":", "*", "#"},
 }
