@@ -100,7 +100,7 @@ channel with its answer, and where it stands. With a job it shows the job's last
 			return p.with(c, func(ctx context.Context, s *notify.Service) error {
 				x, err := s.Explain(ctx, args[0])
 				if errors.Is(err, notify.ErrNoEvent) {
-					return &cli.Error{Err: err, Hint: "`notify outbox` lists what is there"}
+					return &cli.Error{Err: err, Hint: "`notify outbox` lists what is there; what is settled leaves after `keep` of units.yaml (90d)"}
 				}
 				if err != nil {
 					return err

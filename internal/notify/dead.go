@@ -28,7 +28,7 @@ func (s *Service) Drop(ctx context.Context, delivery int64, by, reason string) e
 		case state != stDead && state != stHeld && state != stExpired:
 			return fmt.Errorf("it is %s; only what is dead, held or expired can be dropped", state)
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'dropped', gate = '', reason = ? WHERE id = ?", why, delivery); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'dropped', gate = '', next_at = ?, reason = ? WHERE id = ?", time.Now().UnixMicro(), why, delivery); err != nil {
 			return err
 		}
 		return s.note(ctx, tx, event, Decision{Path: fmt.Sprintf("delivery %d", delivery), Action: "dropped", Channel: name, Reason: why})

@@ -47,6 +47,10 @@ func addAttempt(ctx context.Context, tx *sql.Tx, d *delivery, action string, f *
 			text = oneLine(outcome.Scrub(f.Err.Error()))
 		}
 	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO sends (channel, result, n) SELECT channel, ?, 1 FROM delivery WHERE id = ?
+		ON CONFLICT (channel, result) DO UPDATE SET n = sends.n + 1`, class, d.ID); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO attempt (delivery, n, at, action, class, code, http, error, ms)
 		SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM attempt WHERE delivery = ?`,
 		d.ID, time.Now().UnixMicro(), action, class, code, status, text, took.Milliseconds(), d.ID)

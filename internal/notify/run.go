@@ -79,6 +79,7 @@ func (s *Service) work(ctx context.Context) error {
 	g.Go(func() error { return s.routeAll(work) })
 	g.Go(func() error { return s.keepAll(work) })
 	g.Go(func() error { return s.watch(work) })
+	g.Go(func() error { return s.forgetAll(work) })
 	for name, c := range s.channels {
 		w := &worker{s: s, name: name, channel: c}
 		g.Go(func() error { return w.run(work) })

@@ -12,6 +12,7 @@ package notify
 //	pause     until when a method of a channel must be left alone
 //	lease     which process sends
 //	arrival, expectation: see arrival.go
+//	sends     how many attempts there were, for Prometheus
 //
 // States of a delivery:
 //
@@ -24,7 +25,7 @@ package notify
 //	dead | held ── redrive ──> ready     dead ── drop(reason) ──> dropped     any that waits ── ttl ──> expired
 //	quiet hours, a retry under way ──> held(next_at) ── still true ──> ready | told in a digest: superseded
 //	silence, fold ──> suppressed ── it ends, still broken ──> ready
-var migrations = []string{base, migrationPause, migrationLineage, migrationPolicy, migrationExpect}
+var migrations = []string{base, migrationPause, migrationLineage, migrationPolicy, migrationExpect, migrationRetention}
 
 const base = `
 CREATE TABLE event (

@@ -26,6 +26,7 @@ type Units struct {
 
 	Fold        []FoldCfg       `yaml:"fold" jsonschema:"description=While a cause is broken its effects are lines in its message"`
 	SilencesMax config.Duration `yaml:"silences_max" jsonschema:"description=The longest silence; 14d if empty"`
+	Keep        config.Duration `yaml:"keep" jsonschema:"description=How long what was told stays in the outbox: for explain and so that the same event is not told again; 90d if empty"`
 }
 
 // Defaults hold unless a channel says otherwise.
@@ -99,6 +100,9 @@ func (u Units) Validate() []config.Invalid {
 		no("version", "version %d is unknown; write 1", u.Version)
 	}
 	u.Defaults.validate(no)
+	if k := time.Duration(u.Keep); k != 0 && k < leastKept {
+		no("keep", "%s is too short: what comes a second time would be told again; write %dd or more", duration(k), leastKept/day)
+	}
 	for _, name := range slices.Sorted(maps.Keys(u.Channels)) {
 		u.Channels[name].validate("channels."+name, no)
 	}

@@ -93,6 +93,7 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 		"digest for programs":    {"channel: fin-daily, when", "channel: fin-topic, when", `channel "fin-topic" is read by programs, a digest is for people`},
 		"digest's days":          {"when: any", "when: working_day", `"working_day" is unknown; did you mean "working_days"?; write any or working_days`},
 		"folded into itself":     {"effects: [gl_report,", "effects: [settle*,", `"settle*" is the cause itself`},
+		"kept too short":         {"silences_max: 14d", "silences_max: 14d\nkeep: 2d", "30:7: 2 days is too short: what comes a second time would be told again; write 10d or more"},
 		"longest silence":        {"silences_max: 14d", "silences_max: fortnight", `"fortnight"`},
 		"unknown calendar":       {"calendar: target2", "calendar: targt2", `there is no calendar "targt2"; did you mean "target2"?`},
 		"calendar's file":        {"calendar: target2", "calendar: file:not-there.txt", `not-there.txt: no such file`},
@@ -197,7 +198,7 @@ func TestSchemaForEditors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"fallback"`, `"on_unknown"`, builtin, `env:NAME`, `"mention"`, `"let_through"`, `"silences_max"`, `"effects"`} {
+	for _, want := range []string{`"fallback"`, `"on_unknown"`, builtin, `env:NAME`, `"mention"`, `"let_through"`, `"silences_max"`, `"keep"`, `"effects"`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("%s is not in the schema", want)
 		}
