@@ -304,9 +304,15 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 		helpers.Go(func() { r.until(side, stop) })
 	}
 
-	late := time.AfterFunc(Forever, r.abort) // frees senders that wait for the window of a dead broker
-	defer late.Stop()
-	release := context.AfterFunc(sending, func() { late.Reset(giveUp) })
+	sent := make(chan struct{})
+	release := context.AfterFunc(sending, func() { // frees senders that wait for the window of a dead broker
+		select {
+		case <-sent:
+		case <-time.After(giveUp):
+			r.abort()
+		}
+	})
+	defer release()
 	var senders sync.WaitGroup
 	for _, s := range r.senders {
 		s.at = r.arrivals(s)
@@ -317,9 +323,9 @@ func (r *run) do(ctx context.Context) (Summary, error) {
 	calm()
 	_ = r.senders[0].failed(r.txn.end(r.hard))
 	cause := context.Cause(sending)
+	close(sent)
 	r.progress.state.Store(Draining)
-	r.drain(cause)
-	release()
+	r.drain(ctx, cause)
 	r.abort()
 	r.close()
 	r.settle()
@@ -356,15 +362,16 @@ func (r *run) arrivals(s *sender) arrivals {
 	return newArrivals(&r.Profile.Rate, r.Profile.seed(), s.id, int(r.shards), float64((m-r.warm)*r.processes())+float64(r.Shard.Index))
 }
 
-// drain waits for the outcome of what was sent.
-func (r *run) drain(cause error) {
+// drain waits for the outcome of what was sent; once ctx has ended, or the sending was stopped, a while at most.
+func (r *run) drain(ctx context.Context, cause error) {
 	wait := r.Profile.deliveryTimeout() + giveUp
 	if cause != nil && !errors.Is(cause, errEnough) {
 		wait = giveUp
 	}
-	ctx, cancel := context.WithTimeout(r.hard, wait)
+	flushing, cancel := context.WithTimeout(r.hard, wait)
 	defer cancel()
-	if err := r.flush(ctx); err != nil {
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(giveUp, cancel) })()
+	if err := r.flush(flushing); err != nil {
 		r.Log.Warn("messages without an outcome", "run", r.manifest.Run, "messages", r.underWay())
 	}
 }
@@ -401,7 +408,7 @@ func (r *run) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		if n := r.rec.outcomes(); n != seen || n == r.handed() {
+		if n := r.rec.outcomes(); n != seen || r.underWay() == 0 {
 			seen, since = n, time.Now()
 		} else if time.Since(since) > r.Profile.deliveryTimeout() {
 			stop(fmt.Errorf("%w for %v", errNoAnswer, r.Profile.deliveryTimeout()))
@@ -513,9 +520,17 @@ func (r *run) finish(ctx context.Context, cause error) (Summary, error) {
 	r.progress.series.take(r, r.sample())
 	sum := r.summary(cause)
 	state := Ended
-	if ctx.Err() != nil {
+	why := ""
+	switch {
+	case ctx.Err() == nil:
+	case errors.Is(cause, context.Cause(ctx)):
+		why = "stopped before the schedule's end"
+	case sum.Errors > 0:
+		why = "stopped before all messages had an outcome"
+	}
+	if why != "" {
 		state = Interrupted
-		sum.Verdict, sum.Reason = VerdictInterrupted, "stopped before the schedule's end"
+		sum.Verdict, sum.Reason = VerdictInterrupted, why
 	}
 	r.manifest.Ended, r.manifest.Result = time.Now().UTC(), &sum
 	if r.Shard.Of > 0 {

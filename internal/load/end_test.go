@@ -1,0 +1,108 @@
+package load
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"weir/internal/config"
+	"weir/internal/content"
+)
+
+// stalling runs a profile, in virtual time, against a broker that answers late what comes between two moments; to 0: it never answers.
+func stalling(t *testing.T, ctx context.Context, o Options, from, to time.Duration) Summary {
+	t.Helper()
+	stack, began, asleep := &kfake.VirtualNetwork{}, time.Now(), false
+	c := broker(t, kfake.ListenFn(stack.Listen))
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		at := time.Since(began)
+		switch {
+		case at < from || to > 0 && at >= to:
+			return nil, nil, false
+		case asleep || to == 0:
+			return nil, nil, true
+		}
+		asleep = true
+		c.SleepControl(func() { <-time.After(to - at) })
+		asleep = false
+		return nil, nil, false
+	})
+	o.Home, o.Register, o.nap = t.TempDir(), register, time.Sleep
+	o.Connect = func(opts ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(opts, kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(stack.DialContext))...)
+	}
+	sum, err := Run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// A run that has enough waits for what it has sent as long as one that has come to its end.
+func TestEnoughIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, began := profile("1000", 0), time.Now()
+		p.Volume = Volume{Until: Until{Rows: 1}}
+		p.MaxInFlight = 1_000_000
+		sum := stalling(t, t.Context(), Options{Profile: p, Holds: func(context.Context) (int64, error) {
+			return int64(time.Since(began) / (5 * time.Second)), nil
+		}}, 4*time.Second, 22*time.Second)
+		if sum.Errors != 0 || sum.Verdict == VerdictFailed {
+			t.Errorf("got %s (%s), %d errors", sum.Verdict, sum.Reason, sum.Errors)
+		}
+	})
+}
+
+// A message that is held back, to be out of order, is not on its way: the broker owes no answer for it, however long a pause lasts.
+func TestAPauseHoldsMessagesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, live := profile("1000", 10_000), NewLive()
+		p.Faults = content.Faults{OutOfOrder: 0.05}
+		go func() {
+			time.Sleep(5 * time.Second)
+			if err := live.Pause(); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(2 * p.deliveryTimeout())
+			if err := live.Resume(); err != nil {
+				t.Error(err)
+			}
+		}()
+		sum := virtual(t, Options{Profile: p, Live: live})
+		if sum.Verdict != VerdictPass || sum.Sent != 10_000 {
+			t.Errorf("got %s (%s), %d sent", sum.Verdict, sum.Reason, sum.Sent)
+		}
+	})
+}
+
+// A stop behind the schedule's end takes nothing from the run, and is not waited out.
+func TestAStopBehindTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers, longest time.Duration
+		verdict          Verdict
+	}{
+		"the broker answers in time": {10 * time.Second, 13 * time.Second, VerdictPass},
+		"it does not":                {0, 18 * time.Second, VerdictInterrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := profile("1000", 0)
+				p.Volume = Volume{Duration: config.Duration(3 * time.Second)}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				began := time.Now()
+				time.AfterFunc(5*time.Second, cancel)
+				sum := stalling(t, ctx, Options{Profile: p}, 2500*time.Millisecond, c.answers)
+				if took := time.Since(began); sum.Verdict != c.verdict || took > c.longest {
+					t.Errorf("got %s (%s), %d errors, after %v", sum.Verdict, sum.Reason, sum.Errors, took)
+				}
+			})
+		})
+	}
+}
