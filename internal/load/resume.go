@@ -220,8 +220,8 @@ func (r *run) fill(ctx context.Context) error {
 			if err := s.txn.before(ctx, n-min(n, r.warm)); err != nil {
 				return err
 			}
-			now := s.pace.now()
-			s.send(n, now, now, false, r.rec.behind(r.mix.Of(n), lane, seq))
+			now, stream := s.pace.now(), r.mix.Of(n)
+			s.send(n, now, now, false, r.rec.behind(stream, r.targets[stream].partitions, lane, seq))
 		}
 	}
 	if err := r.txn.end(ctx); err != nil {
@@ -238,30 +238,33 @@ func (r *run) fill(ctx context.Context) error {
 	return r.rec.failure()
 }
 
-// behind is a partition of a stream that holds nothing of the sender behind seq, and as much as any before it: there a message
-// without a key stands in order.
-func (r *recorder) behind(stream, lane int, seq uint64) int32 {
+// behind is one of so many partitions of a stream that holds nothing of the sender behind seq, and as much as any before it: there a
+// message without a key stands in order. The one that it was on its way to is such a partition.
+func (r *recorder) behind(stream int, partitions int32, lane int, seq uint64) int32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	best, reached := int32(0), uint64(0)
-	for i, lanes := 0, len(r.shards); i < len(r.tops[stream]); i += lanes {
-		if top := r.tops[stream][i+lane]; top <= seq && top > reached {
-			best, reached = int32(i/lanes), top
+	best, reached := int32(-1), uint64(0)
+	for p := range partitions {
+		top := uint64(0)
+		if i := int(p)*len(r.shards) + lane; i < len(r.tops[stream]) {
+			top = r.tops[stream][i]
+		}
+		if top <= seq && (best < 0 || top > reached) {
+			best, reached = p, top
 		}
 	}
-	return best
+	return max(best, 0)
 }
 
 // restoreEnds takes what the manifest knows of a stream's partitions.
 func (r *recorder) restoreEnds(stream int, s StreamRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for p, end := range s.Ends {
-		for lane := range r.shards {
-			top := uint64(0)
-			if tops := s.Tops[p]; lane < len(tops) {
-				top = tops[lane]
-			}
-			r.reached(stream, p, end-1, lane, top-min(top, 1))
-		}
+		r.reached(stream, p, end-1, 0, 0) // makes room
+		row := r.tops[stream][int(p)*len(r.shards):][:len(r.shards)]
+		clear(row)
+		copy(row, s.Tops[p])
 	}
 }
 

@@ -236,3 +236,35 @@ func TestAProfileIsWrittenWhole(t *testing.T) {
 		}
 	}
 }
+
+// What has been lost on its way to a partition that then holds nothing of its sender goes there, not behind what was sent later.
+func TestAMissingMessageStandsInOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		tops []uint64 // of the sender in each partition that is known: one more than its last seq there
+		seq  uint64
+		want int32
+	}{
+		"the other partition is unknown": {[]uint64{9}, 5, 1},
+		"the other one is empty":         {[]uint64{9, 0}, 5, 1},
+		"as far as it has come":          {[]uint64{3, 5}, 5, 1},
+		"the first of all":               {[]uint64{9, 0}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder(2, 1)
+			for p, top := range c.tops {
+				r.reached(0, int32(p), 100, 1, 50) // the other sender
+				if top > 0 {
+					r.reached(0, int32(p), 10, 0, top-1)
+				}
+			}
+			if got := r.behind(0, 2, 0, c.seq); got != c.want {
+				t.Errorf("message %d goes to partition %d; want %d", c.seq, got, c.want)
+			}
+			again := newRecorder(2, 1)
+			again.restoreEnds(0, StreamRecord{Ends: r.positions(0), Tops: r.lastOf(0)})
+			if got := again.behind(0, 2, 0, c.seq); got != c.want {
+				t.Errorf("of a run that is taken up again, message %d goes to partition %d; want %d", c.seq, got, c.want)
+			}
+		})
+	}
+}
