@@ -30,7 +30,7 @@ func deadCommand(p *program) *cobra.Command {
 		var b strings.Builder
 		b.WriteString(line(d.Entry) + "\n\n" + d.Text + "\n")
 		for _, a := range d.Attempts {
-			b.WriteString(a.At.Local().Format("2006-01-02 15:04:05 MST") + "  " + a.String() + "\n")
+			b.WriteString(a.At.In(d.Created.Location()).Format("2006-01-02 15:04:05 MST") + "  " + a.String() + "\n")
 		}
 		return d, b.String(), nil
 	})
@@ -61,7 +61,7 @@ func deadList(p *program) *cobra.Command {
 				}
 				var b strings.Builder
 				for _, e := range all {
-					fmt.Fprintf(&b, "%6d  %s  %s\n", e.Delivery, e.Created.Format("2006-01-02 15:04:05"), line(e))
+					fmt.Fprintf(&b, "%6d  %s  %s\n", e.Delivery, e.Created.Format("2006-01-02 15:04:05 MST"), line(e))
 				}
 				if len(all) == 0 {
 					b.WriteString("no dead letters\n")

@@ -40,7 +40,7 @@ superseded, suppressed, expired, dropped; 'waiting' is all that will still leave
 				if st.Messages, err = s.Outbox(ctx, f); err != nil {
 					return err
 				}
-				return p.Result(st, figures(st))
+				return p.Result(st, figures(st, s.Zone()))
 			})
 		},
 	}
@@ -54,8 +54,8 @@ superseded, suppressed, expired, dropped; 'waiting' is all that will still leave
 	return c
 }
 
-// figures shows the outbox as plain lines.
-func figures(st notify.Status) string {
+// figures shows the outbox as plain lines; zone is for what belongs to no unit.
+func figures(st notify.Status, zone *time.Location) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sent %d   waiting %d   unknown %d   held %d   dead %d", st.Sent, st.Waiting, st.Unknown, st.Held, st.Dead)
 	if st.Unrouted > 0 {
@@ -77,12 +77,12 @@ func figures(st notify.Status) string {
 			fmt.Fprintf(&b, "; %s", c.Fix)
 		}
 		for _, p := range c.Pauses {
-			fmt.Fprintf(&b, "; asks for no %s before %s", p.Method, p.Until.Local().Format("15:04:05"))
+			fmt.Fprintf(&b, "; asks for no %s before %s", p.Method, p.Until.In(zone).Format("15:04:05 MST"))
 		}
 		b.WriteString("\n")
 	}
 	for _, e := range st.Messages {
-		fmt.Fprintf(&b, "%6d  %s  %s\n", e.Delivery, e.Created.Format("2006-01-02 15:04:05"), line(e))
+		fmt.Fprintf(&b, "%6d  %s  %s\n", e.Delivery, e.Created.Format("2006-01-02 15:04:05 MST"), line(e))
 	}
 	return b.String()
 }

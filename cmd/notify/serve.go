@@ -112,7 +112,7 @@ func (in *inputs) serve(ctx context.Context, s *notify.Service) error {
 	if err != nil {
 		return err
 	}
-	return in.Result(st, figures(st))
+	return in.Result(st, figures(st, s.Zone()))
 }
 
 // pulls are the inputs that notify asks for events itself, and the sign of life.

@@ -45,7 +45,7 @@ func silenceAdd(p *program) *cobra.Command {
 				if err != nil {
 					return cli.Usage(fmt.Errorf("silence: %w", err), "`notify silence add --help` shows one")
 				}
-				return p.Result(made, silenceLine(made))
+				return p.Result(made, silenceLine(made, s.Zone()))
 			})
 		},
 	}
@@ -71,7 +71,7 @@ func silenceList(p *program) *cobra.Command {
 				}
 				var b strings.Builder
 				for _, x := range all {
-					b.WriteString(silenceLine(x))
+					b.WriteString(silenceLine(x, s.Zone()))
 				}
 				if len(all) == 0 {
 					b.WriteString("no silence is in force\n")
@@ -115,13 +115,13 @@ func (p *program) who(by string) string {
 	return by
 }
 
-func silenceLine(x notify.Silence) string {
-	state := "until " + x.Until.Local().Format("2006-01-02 15:04 MST")
+func silenceLine(x notify.Silence, zone *time.Location) string {
+	state := "until " + x.Until.In(zone).Format("2006-01-02 15:04 MST")
 	switch {
 	case !x.Ended.IsZero():
-		state = "ended " + x.Ended.Local().Format("2006-01-02 15:04 MST") + " by " + x.EndedBy
+		state = "ended " + x.Ended.In(zone).Format("2006-01-02 15:04 MST") + " by " + x.EndedBy
 	case !x.Active:
-		state = "ended " + x.Until.Local().Format("2006-01-02 15:04 MST")
+		state = "ended " + x.Until.In(zone).Format("2006-01-02 15:04 MST")
 	}
 	s := fmt.Sprintf("%4d  %s  %s  %s: %s", x.ID, state, x.Match, x.Owner, x.Reason)
 	if x.Kept > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/internal/notify/channel"
 	"weir/internal/notify/expect"
 	"weir/internal/outcome"
 )
@@ -81,6 +82,33 @@ func (u *usual) line(rows int64) string {
 		what = "a usual " + u.Date.Weekday().String()
 	}
 	return fmt.Sprintf("Against %s: rows %+.1f %% (normal %s to %s)", what, 100*u.Change(rows), short(u.Low), short(u.High))
+}
+
+// figures are what is usual, for programs; nil for nothing.
+func (u *usual) figures(rows int64) *channel.Usual {
+	if u == nil {
+		return nil
+	}
+	return &channel.Usual{Low: int64(u.Low), High: int64(u.High), Change: 100 * u.Change(rows)}
+}
+
+// due is when the data of an outcome had to be ready, as units.yaml expects it; zero if nothing does.
+func (s *Service) due(o outcome.Outcome) time.Time {
+	if o.Expected != nil {
+		return o.Expected.Due
+	}
+	day, dated := dayOf(o)
+	date, err := time.Parse(time.DateOnly, day)
+	if !dated || err != nil {
+		return time.Time{}
+	}
+	for _, r := range s.expected {
+		if r.Job == o.Job && (r.Unit == "" || r.Unit == o.Unit) && r.Schedule != "" {
+			slot, _ := r.SlotOf(date)
+			return slot.FinishBy
+		}
+	}
+	return time.Time{}
 }
 
 // short is a number of rows with two digits that say something: 3.9 M.

@@ -65,11 +65,32 @@ func TestFiguresAreHeldAgainstTheUsual(t *testing.T) {
 				tell(date, "e", 0, 0)
 			}
 			text = tell(date, c.run, c.rows, c.rejected)
+			if c.name == "usual" {
+				daily.mu.Lock()
+				if u := daily.calls[len(daily.calls)-1].post.Message.Usual; u == nil || u.Low != 987 || u.High != 1017 || u.Change < 0.5 || u.Change > 0.6 {
+					t.Errorf("programs are told that usual is %+v", u)
+				}
+				daily.mu.Unlock()
+			}
 			for _, want := range c.want {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s: no %q in\n%s", c.name, want, text)
 				}
 			}
+		}
+	})
+}
+
+// Also a run that is on time says when it was due.
+func TestAMessageKnowsWhenItsDataWereDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deskOf(t, nights+"expect: {settlements_daily: {schedule: \"0 6 * * 1-5\", business_date: previous_working_day, finish_by: \"07:30\"}}\n")
+		defer func() { closed(t, d.Service) }()
+		d.sleepTo("2026-11-23 08:00")
+		d.tell(ends("settlements_daily", outcome.Ready, "2026-11-20"), ends("clicks", outcome.Ready, "2026-11-20"))
+		want := wallTime(t, d.zone, "2026-11-23 07:30")
+		if m, other := d.daily.calls[0].post.Message, d.daily.calls[1].post.Message; !m.Due.Equal(want) || !other.Due.IsZero() {
+			t.Errorf("due %v, want %v; of a job that nobody expects %v", m.Due, want, other.Due)
 		}
 	})
 }

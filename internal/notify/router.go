@@ -84,6 +84,7 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 		return err
 	}
 	m := t.message()
+	m.Due, m.Usual = s.due(o), known.figures(o.RowsOut)
 	if err := waiting(ctx, tx, st, &m); err != nil {
 		return err
 	}

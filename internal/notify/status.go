@@ -178,7 +178,15 @@ type Filter struct {
 	id int64 // one delivery
 }
 
-// Outbox gives deliveries, the newest first.
+// in leaves a zero time one.
+func in(t time.Time, zone *time.Location) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(zone)
+}
+
+// Outbox gives deliveries, the newest first, with their times in the zone of their unit.
 func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 	var where []string
 	var args []any
@@ -225,9 +233,10 @@ func (s *Service) Outbox(ctx context.Context, f Filter) ([]Entry, error) {
 		if err := json.Unmarshal([]byte(view), &m); err != nil {
 			return nil, err
 		}
-		e.Created, e.SentAt = db.Time(created), db.Time(sent)
+		zone := s.zoneOf(e.Unit)
+		e.Created, e.SentAt = in(db.Time(created), zone), in(db.Time(sent), zone)
 		if e.State == stReady || e.State == stRetry || e.State == stUnknown || e.State == stHeld && e.Gate != "" {
-			e.NextAt = db.Time(next)
+			e.NextAt = in(db.Time(next), zone)
 		}
 		e.Title, e.Text, e.Date, e.Notice = m.First(), m.Text(), m.Outcome.BusinessDate(), isNotice(m.Outcome)
 		if e.Part == "reply" {

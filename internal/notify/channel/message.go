@@ -2,6 +2,7 @@ package channel
 
 import (
 	"strings"
+	"time"
 
 	"weir/internal/outcome"
 )
@@ -31,7 +32,16 @@ type Message struct {
 	Severity string          `json:"severity"`
 	Previous outcome.State   `json:"previous,omitempty"` // what was told before
 	LastGood string          `json:"last_good,omitempty"`
+	Due      time.Time       `json:"due,omitzero"` // when the data had to be ready; zero: nobody has said
+	Usual    *Usual          `json:"usual,omitempty"`
 	Outcome  outcome.Outcome `json:"outcome"` // for machines
+}
+
+// Usual says how many rows earlier days had, and how this one compares; it is a line of Rows already.
+type Usual struct {
+	Low    int64   `json:"low"`
+	High   int64   `json:"high"`
+	Change float64 `json:"change_pct"` // from the median, in per cent
 }
 
 // First is the line that says it all: what, for which date, is it usable.

@@ -6,6 +6,7 @@ package cloudevent
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ type Data struct {
 	Severity    string    `json:"severity"`
 	Usable      bool      `json:"usable"`
 	LastGood    string    `json:"last_good_business_date,omitempty"`
+	Due         time.Time `json:"due,omitzero"` // when the data had to be ready
 	Started     time.Time `json:"started,omitzero"`
 	Ended       time.Time `json:"ended,omitzero"`
 	Rows        Rows      `json:"rows"`
@@ -52,6 +54,7 @@ type Data struct {
 	Todo        string    `json:"todo"`
 	Ask         string    `json:"ask,omitempty"`
 	Log         string    `json:"log,omitempty"` // where to read on, also what was cut here
+	Links       *Links    `json:"links,omitempty"`
 	Incident    string    `json:"incident_id,omitempty"`
 	Text        string    `json:"text"`
 	Cut         bool      `json:"cut,omitempty"` // it was too long: lists or texts are shortened
@@ -63,6 +66,15 @@ type Rows struct {
 	Loaded   int64 `json:"loaded"`
 	Rejected int64 `json:"rejected"`
 	Filtered int64 `json:"filtered,omitempty"`
+
+	UsualLow  *int64   `json:"usual_low,omitempty"` // of earlier days, mostly of the same weekday
+	UsualHigh *int64   `json:"usual_high,omitempty"`
+	VsUsual   *float64 `json:"vs_usual_pct,omitempty"` // loaded against their median
+}
+
+// Links are addresses for people.
+type Links struct {
+	Run string `json:"run,omitempty"` // the run's log
 }
 
 // Cause says why.
@@ -118,8 +130,8 @@ func Of(p channel.Post, env string, limit int) Event {
 		Data: Data{
 			Unit: text(o.Unit), Job: text(o.Job), Title: text(o.Title), Date: o.BusinessDate(), Run: text(o.RunID), Revision: m.Revision,
 			Attempt: o.Attempt, MaxAttempts: o.MaxAttempts, State: string(o.State), Previous: string(m.Previous),
-			Severity: m.Severity, Usable: o.State.Good(), LastGood: m.LastGood, Started: o.Started, Ended: o.Ended,
-			Rows: Rows{o.RowsIn, o.RowsOut, o.Rejected, o.Filtered}, Todo: text(m.Todo), Ask: text(m.Ask), Log: text(o.LogRef),
+			Severity: m.Severity, Usable: o.State.Good(), LastGood: m.LastGood, Due: utc(m.Due), Started: o.Started, Ended: o.Ended,
+			Rows: rows(m), Todo: text(m.Todo), Ask: text(m.Ask), Log: text(o.LogRef),
 			Incident: text(m.Incident), Text: text(m.Short()),
 			Blocked: list(len(m.Waiting), func(i int) string { return m.Waiting[i] }),
 			Inputs:  list(len(o.Inputs), func(i int) string { return o.Inputs[i].Name }),
@@ -129,11 +141,33 @@ func Of(p channel.Post, env string, limit int) Event {
 	if at := o.When(); !at.IsZero() {
 		e.Time = at.UTC().Format(time.RFC3339Nano)
 	}
+	if strings.HasPrefix(o.LogRef, "https://") || strings.HasPrefix(o.LogRef, "http://") {
+		if link := text(o.LogRef); link == o.LogRef { // half an address leads nowhere
+			e.Data.Links = &Links{Run: link}
+		}
+	}
 	if o.Cause.Text != "" || o.Cause.Code != "" {
 		e.Data.Cause = &Cause{text(o.Cause.Code), text(o.Cause.Text), o.Cause.Retryable}
 	}
 	e.Data.Cut = cut
 	return e
+}
+
+func rows(m channel.Message) Rows {
+	o := m.Outcome
+	r := Rows{In: o.RowsIn, Loaded: o.RowsOut, Rejected: o.Rejected, Filtered: o.Filtered}
+	if u := m.Usual; u != nil {
+		change := math.Round(10*u.Change) / 10
+		r.UsualLow, r.UsualHigh, r.VsUsual = &u.Low, &u.High, &change
+	}
+	return r
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
 }
 
 // Marshal writes the event in at most so many bytes; it fails only if even the bare minimum is longer.

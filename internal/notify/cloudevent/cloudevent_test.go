@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/notify/channel"
 	"weir/internal/notify/channeltest"
@@ -70,5 +71,30 @@ func TestAShortMessageIsNotCut(t *testing.T) {
 	plain, err := Marshal(channel.Post{Plain: true, Message: channel.Message{Todo: strings.Repeat("x", 8000)}}, "", 200<<10)
 	if err != nil || len(plain) > 2000 {
 		t.Errorf("the short form has %d bytes, %v", len(plain), err)
+	}
+}
+
+// What programs compare stands in fields: they read no words.
+func TestDueUsualAndLinksAreFields(t *testing.T) {
+	p := channeltest.Post("a")
+	p.Message.Due = time.Date(2026, 11, 23, 7, 30, 0, 0, time.FixedZone("CET", 3600))
+	p.Message.Usual = &channel.Usual{Low: 3_900_000, High: 4_400_000, Change: 2.1437}
+	p.Message.Outcome.RowsIn, p.Message.Outcome.RowsOut, p.Message.Outcome.LogRef = 4_182_331, 0, "https://logs.bank.example/01JD7Q"
+	b, err := Marshal(p, "", 200<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"due":"2026-11-23T06:30:00Z"`, `"usual_low":3900000,"usual_high":4400000,"vs_usual_pct":2.1`, `"links":{"run":"https://logs.bank.example/01JD7Q"}`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %s in\n%s", want, b)
+		}
+	}
+	p.Message.Due, p.Message.Usual, p.Message.Outcome.LogRef = time.Time{}, nil, "s3://logs/01JD7Q"
+	if b, err = Marshal(p, "", 200<<10); err != nil || strings.Contains(string(b), `"due"`) || strings.Contains(string(b), "usual") || strings.Contains(string(b), `"links"`) {
+		t.Errorf("what is not known is told: %s, %v", b, err)
+	}
+	p.Message.Outcome.LogRef = "https://logs.bank.example/" + strings.Repeat("x", free)
+	if b, err = Marshal(p, "", 200<<10); err != nil || strings.Contains(string(b), `"links"`) {
+		t.Errorf("half an address is a link: %v", err)
 	}
 }

@@ -130,6 +130,9 @@ func (e cloudEvent) job(state string) ([]notify.Arrival, error) {
 		RowsIn: p.Rows.In, RowsOut: p.Rows.Loaded, Rejected: p.Rows.Rejected, Filtered: p.Rows.Filtered,
 		Todo: p.Todo, LogRef: p.Log,
 	}
+	if p.Links != nil {
+		o.LogRef = cmp.Or(o.LogRef, p.Links.Run)
+	}
 	if c := p.Cause; c != nil {
 		o.Cause = outcome.Cause{Code: c.Code, Text: c.Text, Retryable: c.Retryable}
 	}
