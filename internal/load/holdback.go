@@ -51,6 +51,7 @@ func (s *sender) hold(n uint64, due time.Duration, stage int32) bool {
 		h.until = n + mostHeld*s.shards
 	}
 	s.held = append(s.held, h)
+	s.tally(n/s.shards, m)
 	s.sent = len(m.Value)
 	return true
 }

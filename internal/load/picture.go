@@ -43,7 +43,8 @@ func (p *progress) picture(r *run, now sample) Progress {
 	if g.Checks = r.checks(); now.at > judgedAfter && !r.flat {
 		g.Invalid = cmp.Or(g.Health.busy(), behind(g.LagP99))
 	}
-	for _, t := range r.tallies() {
+	tallies, _ := r.tallies()
+	for _, t := range tallies {
 		for f, n := range t.faults {
 			if g.Faults == nil {
 				g.Faults = map[content.Fault]int64{}

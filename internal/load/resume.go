@@ -111,7 +111,8 @@ func (r *run) restore(ctx context.Context) error {
 		r.rec.restoreEnds(i, s)
 	}
 	for i, snd := range r.senders {
-		snd.counted = m.Shards[i].Sent
+		snd.counted, snd.below = m.Shards[i].Sent, m.Shards[i].Sent
+		snd.position.Store(math.Float64bits(m.Shards[i].Position)) // of that seq, until what is missing behind it has been sent
 		r.rec.shards[i] = m.Shards[i].set()
 		snd.next.Store(max(m.Shards[i].Sent, r.rec.shards[i].top))
 	}
@@ -233,7 +234,8 @@ func (r *run) fill(ctx context.Context) error {
 		return fmt.Errorf("resume: topic %s does not acknowledge: %w", r.topics(), context.Cause(ctx))
 	}
 	for _, s := range r.senders {
-		s.blocked, s.last = 0, 0
+		s.blocked, s.last, s.below = 0, 0, s.next.Load()
+		s.position.Store(math.Float64bits(r.arrivalsAgain(s).x))
 	}
 	return r.rec.failure()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -266,5 +268,64 @@ func TestAMissingMessageStandsInOrder(t *testing.T) {
 				t.Errorf("of a run that is taken up again, message %d goes to partition %d; want %d", c.seq, got, c.want)
 			}
 		})
+	}
+}
+
+// A generator that dies a second time, before it has gone on, leaves the place on the schedule where the first one was.
+func TestARunThatDiesWhileItIsResumed(t *testing.T) {
+	c, home := broker(t), t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o := Options{Profile: profile("20000", 1_000_000), Home: home, Connect: connect(c), Register: register, Senders: 2, Progress: func(g Progress) {
+		if g.Sent > 1000 {
+			stop()
+		}
+	}}
+	if sum, err := Run(ctx, o); err != nil || sum.Verdict != VerdictInterrupted {
+		t.Fatal(sum.Verdict, err)
+	}
+	m, err := ReadManifest(home, "last")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.from, o.Senders, o.Live, o.Log = m, 2, NewLive(), slog.New(slog.DiscardHandler)
+	if o.Profile, err = ResumedProfile(m); err != nil {
+		t.Fatal(err)
+	}
+	if o.Run, err = ulid.Parse(m.Run); err != nil {
+		t.Fatal(err)
+	}
+	mix, err := m.Mix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := o.Connect(o.Profile.clientOptions()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	r, err := newRun(o, mix, mix.MeanSize(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []func() error{
+		func() error { return r.restore(t.Context()) },
+		func() error { return r.prelude(t.Context()) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.writeManifest(Running); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadManifest(home, "last")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.Shards {
+			if was, is := m.Shards[i], again.Shards[i]; was.Position < 100 || is.Position != was.Position || is.Sent != was.Sent {
+				t.Errorf("shard %d: sent %d at %g before, %d at %g now", i, was.Sent, was.Position, is.Sent, is.Position)
+			}
+		}
 	}
 }

@@ -488,18 +488,20 @@ func (r *run) writeManifest(state string) error {
 		}
 		_, _, m.Interactive, _ = r.Live.state(now)
 	}
-	for i, s := range r.senders {
-		rec := &m.Shards[i]
-		rec.Sent, rec.Position = s.next.Load(), math.Float64frombits(s.position.Load())
-		rec.Reserved = rec.Sent
-		if state == Running {
-			rec.Reserved += r.reservation()
-		}
-		r.rec.describe(i, rec)
+	// Then the acknowledgements, then what was sent: nothing is acknowledged that is not counted.
+	for i := range r.senders {
+		r.rec.describe(i, &m.Shards[i])
 	}
-	tallies := r.tallies()
+	tallies, below := r.tallies()
 	for i := range m.Streams {
 		m.Streams[i].Faults, m.Streams[i].Messages, m.Streams[i].Bytes = tallies[i].faults, tallies[i].messages, tallies[i].bytes
+	}
+	for i, s := range r.senders {
+		rec := &m.Shards[i]
+		rec.Sent, rec.Position = below[i], math.Float64frombits(s.position.Load())
+		if rec.Reserved = max(below[i], s.next.Load()); state == Running {
+			rec.Reserved += r.reservation()
+		}
 	}
 	if err := m.write(r.Home); err != nil {
 		return err

@@ -149,6 +149,7 @@ type statistics struct {
 	worst   time.Duration           // behind the schedule, since somebody has looked
 	stages  []span                  // what was sent in each stage
 	streams []tally
+	below   uint64 // seqs below are in streams
 }
 
 // tally is what a sender has sent of one stream.
@@ -217,13 +218,16 @@ func (s *sender) send(n uint64, due, now time.Duration, timed bool, partition in
 	s.sent = len(m.Value)
 	s.bytes.Add(int64(s.sent))
 	s.next.Store(max(s.next.Load(), seq+1))
+	if !s.releasing {
+		s.tally(seq, m) // before its acknowledgement can come
+	}
 	if p == nil {
 		s.add(m, st, seq, now, timed)
 	} else {
 		p.due, p.sent, p.timed, p.seq, p.partition = due, now, timed, seq, partition
 		s.produce(p, m, st)
 	}
-	return s.count(n, m.Stream, fault, due, now, timed, partition >= 0)
+	return s.count(due, now, timed, partition >= 0)
 }
 
 // produce hands a message to the client, which has the parcel then.
@@ -251,8 +255,24 @@ func (s *sender) produce(p *parcel, m content.Message, st stamp.Stamp) {
 	s.client.Produce(s.hard, &p.rec, s.outcome)
 }
 
-// count notes in the statistics that message n, of the last size, has been handed over, and returns the time.
-func (s *sender) count(n uint64, stream int, fault content.Fault, due, now time.Duration, timed, warmUp bool) time.Duration {
+// tally counts a message that is handed over, or held back.
+func (s *sender) tally(seq uint64, m content.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.below = max(s.below, seq+1)
+	if seq < s.counted {
+		return
+	}
+	t := &s.streams[m.Stream]
+	t.messages++
+	t.bytes += int64(len(m.Value))
+	if m.Fault != content.Healthy {
+		t.faults[m.Fault]++
+	}
+}
+
+// count notes in the statistics that a message of the last size has been handed over, and returns the time.
+func (s *sender) count(due, now time.Duration, timed, warmUp bool) time.Duration {
 	after, size := s.pace.now(), s.sent
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,14 +286,6 @@ func (s *sender) count(n uint64, stream int, fault content.Fault, due, now time.
 		s.stages[s.stage].add(due, after)
 	}
 	record(s.size, int64(size))
-	if p := n / s.shards; p >= s.counted {
-		t := &s.streams[stream]
-		t.messages++
-		t.bytes += int64(size)
-		if fault != content.Healthy {
-			t.faults[fault]++
-		}
-	}
 	if wait := after - now; wait > time.Millisecond {
 		s.blocked += wait
 	}

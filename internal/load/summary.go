@@ -67,9 +67,9 @@ type StreamSummary struct {
 	Faults map[content.Fault]int64 `json:"faults,omitempty"`
 }
 
-// tallies add up what the senders have sent of each stream.
-func (r *run) tallies() []tally {
-	all := make([]tally, r.mix.Streams())
+// tallies add up what the senders have sent of each stream, and say for each sender below which seq that is.
+func (r *run) tallies() (all []tally, below []uint64) {
+	all = make([]tally, r.mix.Streams())
 	for i, t := range r.before {
 		all[i] = tally{t.messages, t.bytes, maps.Clone(t.faults)}
 	}
@@ -84,13 +84,15 @@ func (r *run) tallies() []tally {
 				all[i].faults[f] += n
 			}
 		}
+		below = append(below, s.below)
 		s.mu.Unlock()
 	}
-	return all
+	return all, below
 }
 
 func (s *Summary) countStreams(r *run) {
-	for i, t := range r.tallies() {
+	all, _ := r.tallies()
+	for i, t := range all {
 		for f, n := range t.faults {
 			if s.Faults == nil {
 				s.Faults = map[content.Fault]int64{}
