@@ -86,7 +86,9 @@ func judge(err error) (a answer, unsure bool) {
 		return tryAgain, true // no answer: the connection, a time-out
 	}
 	switch {
-	case errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.NotEnoughReplicasAfterAppend):
+	case errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.NotEnoughReplicasAfterAppend),
+		// A broker says these before it appends, and also (Kafka's DelayedProduce) when it loses its part while others replicate.
+		errors.Is(err, kerr.NotLeaderForPartition), errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.KafkaStorageError):
 		return tryAgain, true
 	case errors.Is(err, kerr.UnknownProducerID), errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.InvalidProducerIDMapping):
 		return forgotten, false
