@@ -106,3 +106,37 @@ func TestAStopBehindTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// With a rate in bytes a message takes as much of the schedule as it has bytes, also one before others that were held back.
+func TestHeldMessagesTakeTheirOwnPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stack := &kfake.VirtualNetwork{}
+		c, home := broker(t, kfake.ListenFn(stack.Listen)), t.TempDir()
+		p := profile("1", 3000)
+		p.Rate.Stages = []StageSpec{{Target: config.Rate{PerSecond: 1 << 20, Bytes: true}}}
+		p.Size = content.Size{Distribution: "uniform", Min: 300, Max: 3000}
+		p.Faults = content.Faults{OutOfOrder: 0.2}
+		sum, err := Run(t.Context(), Options{Profile: p, Home: home, Register: register, nap: time.Sleep, Senders: 1, Connect: func(opts ...kgo.Opt) (*kgo.Client, error) {
+			return kgo.NewClient(append(opts, kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(stack.DialContext))...)
+		}})
+		if err != nil || sum.Acked != 3000 {
+			t.Fatal(sum.Acked, err)
+		}
+		m, err := ReadManifest(home, "last")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mix, err := m.Mix()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, bytes := mix.Writer(), 0
+		for n := m.Warmup; n < 3000; n++ {
+			fault, of := mix.Fate(n)
+			bytes += len(w.Append(nil, n, of, fault, time.Now().UnixMicro()).Value)
+		}
+		if got := m.Shards[0].Position; got != float64(bytes) {
+			t.Errorf("the schedule stands at %.0f bytes, %d have been sent", got, bytes)
+		}
+	})
+}

@@ -375,13 +375,14 @@ func (s *sender) follow(ctx context.Context) {
 			due, onCurve = now, now // nothing is planned: what can be told is the time in the client and at the broker
 		}
 		s.stage = stageAt(s.told, onCurve)
-		if !s.hold(n, due, s.stage) {
+		held := s.hold(n, due, s.stage)
+		if !held {
 			now = s.send(n, due, now, onCurve >= s.warmup, -1)
-			if len(s.held) > 0 {
-				now = s.release(n, now)
-			}
 		}
 		s.moved(s.sent)
+		if !held && len(s.held) > 0 {
+			now = s.release(n, now)
+		}
 		n += s.shards
 	}
 }
