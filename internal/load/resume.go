@@ -202,6 +202,7 @@ func (s *schedule) takeUp(x float64, m *Manifest) {
 
 // fill sends what had been handed over and never arrived. It is not timed.
 func (r *run) fill(ctx context.Context) error {
+	defer context.AfterFunc(ctx, r.abort)() // frees a send that waits for the window
 	holes, filled := make([][]uint64, len(r.senders)), &r.manifest.Resumptions[len(r.manifest.Resumptions)-1].Filled
 	for lane, s := range r.senders {
 		a := &r.rec.shards[lane]

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -328,4 +330,37 @@ func TestARunThatDiesWhileItIsResumed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A stop is heard while what is missing waits for a broker that acknowledges nothing.
+func TestAStopWhileMissingMessagesAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stack := &kfake.VirtualNetwork{}
+		c := broker(t, kfake.ListenFn(stack.Listen), kfake.SeedTopics(1, "bank.transactions"))
+		c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			return nil, nil, true
+		})
+		p := profile("1000", 1000)
+		p.MaxInFlight = 10
+		client, err := kgo.NewClient(append(p.clientOptions(), kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(stack.DialContext))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		s, senders := newSession(1, ShardOf{}, testMix(t), 100)
+		r := &run{session: s, Options: Options{Profile: p}, senders: senders, manifest: &Manifest{Resumptions: make([]Resumption, 1)}}
+		s.pace.start = time.Now()
+		s.client, s.targets[0] = client, target{topic: "bank.transactions", partitions: 1}
+		s.hard, s.abort = context.WithCancel(context.WithoutCancel(t.Context()))
+		defer s.abort()
+		r.from = &Manifest{Shards: make([]ShardRecord, 1)}
+		senders[0].next.Store(100) // more than may be on their way
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, cancel)
+		began := time.Now()
+		if err := r.fill(ctx); !errors.Is(err, context.Canceled) || time.Since(began) > 6*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(began))
+		}
+	})
 }
