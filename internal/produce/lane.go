@@ -58,7 +58,7 @@ func (l *Lane) Add(ctx context.Context, topic int, partition int32, now time.Dur
 	}
 	if now-l.swept >= max(p.Linger, time.Millisecond) {
 		l.swept = now
-		l.sweep(now)
+		l.sweep(now - p.Linger)
 	}
 }
 
@@ -75,12 +75,12 @@ func (l *Lane) next(topic int) {
 	l.at[topic] = best
 }
 
-// sweep seals what has lingered. While the broker is busy with a partition its batch goes on filling: more of the same would only
+// sweep seals what has been opened until then. While the broker is busy with a partition its batch goes on filling: more of the same would only
 // wait longer, in smaller pieces.
-func (l *Lane) sweep(now time.Duration) {
+func (l *Lane) sweep(until time.Duration) {
 	for i := len(l.list) - 1; i >= 0; i-- {
 		b := l.list[i]
-		if now-b.opened >= l.p.Linger && l.p.partitions[b.Topic][b.Partition].waiting.Load() == 0 {
+		if b.opened <= until && l.p.partitions[b.Topic][b.Partition].waiting.Load() == 0 {
 			l.seal(b)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -107,4 +108,40 @@ func TestABatchIsOfOneTag(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While the window is full nobody can fill a batch: what could leave at once does, though another partition has no leader.
+func TestAFullWindowHoldsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := unsent(3, func(c *Config) { c.Window, c.Linger = 10, time.Hour })
+		l := p.Lane(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		add := func(partition int32, n int) {
+			for range n {
+				l.Add(ctx, 0, partition, 0, 0, nil, []byte("value"), []byte{0}, Tag{}, 0)
+			}
+		}
+		add(0, 1)
+		l.Seal() // it waits for its leader
+		add(0, 2)
+		add(1, 6)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			add(2, 1)
+		}()
+		synctest.Wait()
+		for n, want := range []int{1, 1, 1} { // of the first one a second batch would wait behind the first
+			if got := len(p.partitions[0][n].queue); got != want {
+				t.Errorf("partition %d: %d batches may leave; want %d", n, got, want)
+			}
+		}
+		select {
+		case <-done:
+			t.Error("the window has let more through")
+		default:
+		}
+		cancel()
+		<-done
+	})
 }

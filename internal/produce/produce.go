@@ -15,6 +15,7 @@ package produce
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,12 +154,10 @@ func (p *Producer) Close() {
 	}
 }
 
-// wait blocks the lane while the window is full, or until ctx ends. What the lane is filling is not cut short for that, as long as
-// answers are on their way.
+// wait blocks the lane while the window is full, or until ctx ends. Nobody fills its batches meanwhile: they leave, but for those of
+// a partition that is busy, which go on filling afterwards.
 func (p *Producer) wait(ctx context.Context, l *Lane) {
-	if p.flying.Load() == 0 {
-		l.Seal()
-	}
+	l.sweep(math.MaxInt64)
 	p.await(ctx, func() bool { return p.pending.Load() < p.Window || p.flying.Load() == 0 })
 }
 
