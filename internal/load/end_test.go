@@ -17,21 +17,30 @@ import (
 // stalling runs a profile, in virtual time, against a broker that answers late what comes between two moments; to 0: it never answers.
 func stalling(t *testing.T, ctx context.Context, o Options, from, to time.Duration) Summary {
 	t.Helper()
-	stack, began, asleep := &kfake.VirtualNetwork{}, time.Now(), false
-	c := broker(t, kfake.ListenFn(stack.Listen))
-	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
+	began, asleep := time.Now(), false
+	return against(t, ctx, o, func(c *kfake.Cluster) (answer bool) {
 		at := time.Since(began)
 		switch {
 		case at < from || to > 0 && at >= to:
-			return nil, nil, false
+			return true
 		case asleep || to == 0:
-			return nil, nil, true
+			return false
 		}
 		asleep = true
 		c.SleepControl(func() { <-time.After(to - at) })
 		asleep = false
-		return nil, nil, false
+		return true
+	})
+}
+
+// against runs a profile, in virtual time, against a broker that is asked which batches it answers.
+func against(t *testing.T, ctx context.Context, o Options, answers func(*kfake.Cluster) bool) Summary {
+	t.Helper()
+	stack := &kfake.VirtualNetwork{}
+	c := broker(t, kfake.ListenFn(stack.Listen))
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, nil, !answers(c)
 	})
 	o.Home, o.Register, o.nap = t.TempDir(), register, time.Sleep
 	o.Connect = func(opts ...kgo.Opt) (*kgo.Client, error) {
@@ -139,4 +148,29 @@ func TestHeldMessagesTakeTheirOwnPlace(t *testing.T) {
 			t.Errorf("the schedule stands at %.0f bytes, %d have been sent", got, bytes)
 		}
 	})
+}
+
+// A stop is heard while the senders wait for a broker that acknowledges nothing any more.
+func TestAStopWithAFullWindow(t *testing.T) {
+	for _, rate := range []string{"1000", "max"} {
+		t.Run(rate, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := profile(rate, 0)
+				p.Volume = Volume{Duration: config.Duration(time.Hour)}
+				p.MaxInFlight = 100
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				began := time.Now()
+				time.AfterFunc(5*time.Second, cancel)
+				asked := 0
+				sum := against(t, ctx, Options{Profile: p, Senders: 2}, func(*kfake.Cluster) bool {
+					asked++
+					return asked < 50
+				})
+				if took := time.Since(began); sum.Verdict != VerdictInterrupted || took > 18*time.Second {
+					t.Errorf("got %s (%s), %d errors, after %v", sum.Verdict, sum.Reason, sum.Errors, took)
+				}
+			})
+		})
+	}
 }
