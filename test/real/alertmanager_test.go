@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,9 @@ type teller struct {
 	ready string            // path that answers once it takes requests
 	path  string            // where it is told
 	kind  string
-	body  string        // %s is the job
+	body  string        // %s is the job that has failed
+	heals string        // the same, of a job that is mended
+	word  string        // in a message about that
 	again time.Duration // all is said again so often, as Prometheus does; 0: once
 }
 
@@ -41,6 +44,7 @@ type blow struct {
 	kills  int
 	mended bool // with the first kill the faults end
 	repeat bool // at the end, the source says all once more
+	heal   bool // at the end, all jobs are mended; what counts is that this is told
 }
 
 const (
@@ -55,6 +59,7 @@ var blows = []blow{
 	{name: "Slack takes 30 %, and drops the connection", faults: map[fake.Fault]float64{fake.AcceptCut: 0.3}},
 	{name: "Slack answers 30 % with 429", faults: map[fake.Fault]float64{fake.TooMany: 0.3}},
 	{name: "all told, killed, the source says it again", told: 1, kills: 1, repeat: true},
+	{name: "all told, killed, then all jobs are mended", told: 1, kills: 1, heal: true},
 	{name: "storm: 429, 500, taken but 500, taken but dropped", told: 0.5, kills: 3,
 		faults: map[fake.Fault]float64{fake.TooMany: 0.03, fake.Refuse500: 0.03, fake.Accept500: 0.03, fake.AcceptCut: 0.04}},
 }
@@ -73,19 +78,22 @@ func TestBesideAlertmanager(t *testing.T) {
 	}
 	once := teller{
 		name: "Alertmanager, told once", ready: "/-/ready", path: "/api/v2/alerts", kind: "application/json", body: `[{"labels": {"alertname": "JobFailed", "job": "%s"}}]`,
+		heals: `[{"labels": {"alertname": "JobFailed", "job": "%s"}, "endsAt": "2026-11-23T08:26:00Z"}]`, word: "resolved",
 		args: []string{alertmanager, "--config.file=am.yaml", "--storage.path=data", "--cluster.listen-address=", "--web.listen-address=127.0.0.1:%d"},
 		files: map[string]string{"am.yaml": fmt.Sprintf(`route: {receiver: fin, group_by: [job], group_wait: 500ms, group_interval: %s, repeat_interval: 4h}
 receivers:
   - name: fin
-    slack_configs: [{channel: C0FIN, app_token: xoxb-besides, app_url: "%%schat.postMessage", message_text: "{{ .Status }} {{ .GroupLabels.job }}"}]
+    slack_configs: [{send_resolved: true, channel: C0FIN, app_token: xoxb-besides, app_url: "%%schat.postMessage", message_text: "{{ .Status }} {{ .GroupLabels.job }}"}]
 `, everyFew)},
 	}
 	repeated := once
 	repeated.name, repeated.again = "Alertmanager, told again and again", resends
 	weir := teller{
 		name: "notify, told once", ready: "/readyz", path: "/v1/events", kind: "application/cloudevents+json",
-		body: `{"specversion": "1.0", "id": "%[1]s", "source": "/jobs", "type": "io.weir.job.failed.v1", "time": "2026-11-23T07:08:00Z", "data": {"job": "%[1]s", "run_id": "r1", "business_date": "2026-11-20"}}`,
-		args: []string{filepath.Join(bin, "notify"), "serve", "--listen", "127.0.0.1:%d"},
+		body:  `{"specversion": "1.0", "id": "%[1]s", "source": "/jobs", "type": "io.weir.job.failed.v1", "time": "2026-11-23T07:08:00Z", "data": {"job": "%[1]s", "run_id": "r1", "business_date": "2026-11-20"}}`,
+		heals: `{"specversion": "1.0", "id": "%[1]s mended", "source": "/jobs", "type": "io.weir.job.ready.v1", "time": "2026-11-23T08:26:00Z", "data": {"job": "%[1]s", "run_id": "r2", "business_date": "2026-11-20"}}`,
+		word:  "RECOVERED",
+		args:  []string{filepath.Join(bin, "notify"), "serve", "--listen", "127.0.0.1:%d"},
 		files: map[string]string{"weir.yaml": "apiVersion: weir/v1\nkind: Weir\n",
 			"units.yaml": "version: 1\nchannels: {fin: {slack: {channel: C0FIN, token: env:SLACK_TOKEN, url: \"%s\", pace: 1ms}}}\ndefault: [fin]\n"}, // Alertmanager does not pace either
 	}
@@ -116,7 +124,7 @@ receivers:
 			t.Errorf("%s: notify lost %d and doubled %d", b.name, r.lost, r.doubled)
 		}
 	}
-	if results[0][0].lost == 0 || results[2][0].doubled == 0 || results[4][1].doubled == 0 {
+	if results[0][0].lost == 0 || results[2][0].doubled == 0 || results[4][1].doubled == 0 || results[5][0].lost == 0 {
 		t.Error("Alertmanager has kept or found again what the docs say it loses and doubles: they are no longer true")
 	}
 }
@@ -160,7 +168,7 @@ func (w teller) suffer(ctx context.Context, dir string, b blow) (r toldResult, e
 			err = comes(ctx, func() bool { return len(slack.Calls()) >= toldJobs })
 		}
 		if err == nil && b.told > 0 {
-			err = comes(ctx, func() bool { return float64(len(heardOf(slack))) >= b.told*float64(said) })
+			err = comes(ctx, func() bool { return float64(heardOf(slack, "")) >= b.told*float64(said) })
 		}
 		if err != nil {
 			return r, err
@@ -177,40 +185,57 @@ func (w teller) suffer(ctx context.Context, dir string, b blow) (r toldResult, e
 		}
 		from = time.Now()
 	}
-	if b.repeat {
+	word := ""
+	if b.heal {
+		word = run.word
+		time.Sleep(resends + time.Second) // real time: a source that says all again has done so
+		run.mended.Store(true)
+	}
+	if b.repeat || b.heal {
 		for i := range toldJobs {
 			if err := run.say(ctx, i); err != nil {
 				return r, err
 			}
 		}
 	}
-	quiet := from                                                                      // since when nobody has called
+	if b.heal {
+		from = time.Now()
+	}
+	quiet := from
 	for calls := 0; time.Since(from) < 4*everyFew; time.Sleep(20 * time.Millisecond) { // real time: programs
 		if n := len(slack.Calls()); n != calls {
-			calls, quiet = n, time.Now()
+			calls, quiet = n, time.Now() // the last call
 		}
-		if got := len(heardOf(slack)); got > r.arrived {
+		if got := heardOf(slack, word); got > r.arrived {
 			r.arrived, r.last = got, time.Since(from)
 		}
 		if r.arrived == toldJobs && time.Since(quiet) > everyFew+time.Second {
 			break
 		}
 	}
-	for _, n := range heardOf(slack) {
-		r.doubled += n - 1
+	texts := map[string]int{}
+	for _, m := range roots(slack) {
+		if texts[m.Text]++; texts[m.Text] > 1 {
+			r.doubled++
+		}
 	}
 	r.lost = toldJobs - r.arrived
 	return r, nil
 }
 
-// heardOf counts the messages about each job; replies in a thread belong to their message.
-func heardOf(s *fake.Slack) map[string]int {
-	n := map[string]int{}
-	for _, m := range s.Messages() {
-		for i := range toldJobs {
-			if name := jobName(i); m.ThreadTS == "" && strings.Contains(m.Text, name) {
-				n[name]++
-			}
+// roots are the messages without what stands in their threads.
+func roots(s *fake.Slack) []fake.SlackMessage {
+	return slices.DeleteFunc(s.Messages(), func(m fake.SlackMessage) bool { return m.ThreadTS != "" })
+}
+
+// heardOf counts the jobs about which there is a message with this word.
+func heardOf(s *fake.Slack, word string) (n int) {
+	all := roots(s)
+	for i := range toldJobs {
+		if slices.ContainsFunc(all, func(m fake.SlackMessage) bool {
+			return strings.Contains(m.Text, jobName(i)) && strings.Contains(m.Text, word)
+		}) {
+			n++
 		}
 	}
 	return n

@@ -21,6 +21,7 @@ type toldRun struct {
 	dir, url string
 	port     int
 	said     atomic.Int64 // so many jobs
+	mended   atomic.Bool  // all of them are
 	process  *exec.Cmd
 	log      bytes.Buffer
 }
@@ -60,9 +61,13 @@ func (r *toldRun) kill() {
 	_ = r.process.Wait()
 }
 
-// say tells of a failed job; nil: it was accepted.
+// say tells how a job stands; nil: it was accepted.
 func (r *toldRun) say(ctx context.Context, job int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+r.path, strings.NewReader(fmt.Sprintf(r.body, jobName(job))))
+	body := r.body
+	if r.mended.Load() {
+		body = r.heals
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+r.path, strings.NewReader(fmt.Sprintf(body, jobName(job))))
 	if err != nil {
 		return err
 	}
