@@ -155,7 +155,7 @@ func (s *Service) tellDigest(ctx context.Context, tx *sql.Tx, now time.Time, eve
 			}
 			continue
 		}
-		t.hold(k, zone)
+		t.hold(k, zone, s.words(t.unit))
 		if err := s.opt.at("a held delivery is told by a digest"); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (s *Service) tellDigest(ctx context.Context, tx *sql.Tx, now time.Time, eve
 		}
 	}
 	o := outcome.Outcome{RunID: what, Job: "digest", Kind: kindDigest, Unit: t.unit, State: outcome.Ready, At: now}
-	m := t.message(o, event, t.unit+"/"+what, s.units.Units[t.unit], zone)
+	m := t.message(o, event, t.unit+"/"+what, s.units.Units[t.unit], zone, s.language(t.unit))
 	doc, err := json.Marshal(o)
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (s *Service) examine(ctx context.Context, name string, c channel.Channel) [
 			}
 		}
 		if f.Fix == "" && f.Level != channel.Good && f.Code != "" {
-			f.Fix = advice(f.Code)
+			f.Fix = adviceOf(f.Code)
 		}
 	}
 	if seen {

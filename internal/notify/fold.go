@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -95,7 +96,7 @@ func (s *Service) refold(ctx context.Context, tx *sql.Tx, st *story, o outcome.O
 	}
 	for _, cause := range sortedTrue(causes) {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO folded (cause, effect, note) VALUES (?, ?, ?) ON CONFLICT (cause, effect) DO UPDATE SET note = excluded.note",
-			cause, st.Key, effectNote(o, s.zoneOf(o.Unit))); err != nil {
+			cause, st.Key, s.effectNote(o, cause)); err != nil {
 			return err
 		}
 		if err := s.retell(ctx, tx, cause); err != nil {
@@ -211,28 +212,31 @@ func waiting(ctx context.Context, tx *sql.Tx, st *story, m *channel.Message) err
 	return err
 }
 
-// effectNote says what a job waits with.
-func effectNote(o outcome.Outcome, zone *time.Location) string {
-	return fmt.Sprintf("%s (%s %s)", o.Job, o.State, o.When().In(zone).Format("15:04"))
+// effectNote says what a job waits with, in the words of the cause's readers.
+func (s *Service) effectNote(o outcome.Outcome, cause string) string {
+	unit, _, _ := strings.Cut(cause, "/")
+	w := s.words(unit)
+	return words.Fill(w.Fold.Now, "job", o.Job, "state", w.States[o.State].Brief, "at", words.Time(o.When().In(s.zoneOf(o.Unit))))
 }
 
 // mostWaiting is how many jobs are named; the others are counted.
 const mostWaiting = 12
 
 func setWaiting(m *channel.Message, notes []string) {
-	old := waitingLine(m.Waiting)
+	w := &words.Of(m.Language).Fold
+	old := waitingLine(w, m.Waiting)
 	m.Lines = slices.DeleteFunc(slices.Clone(m.Lines), func(l string) bool { return l == old })
 	m.Waiting = notes
 	if len(notes) > 0 {
-		m.Lines = append(m.Lines, waitingLine(notes))
+		m.Lines = append(m.Lines, waitingLine(w, notes))
 	}
 }
 
-func waitingLine(notes []string) string {
+func waitingLine(w *words.Fold, notes []string) string {
 	if more := len(notes) - mostWaiting; more > 0 {
-		notes = append(slices.Clone(notes[:mostWaiting]), fmt.Sprintf("and %d more", more))
+		notes = append(slices.Clone(notes[:mostWaiting]), words.Fill(w.More, "n", n(more)))
 	}
-	return "Also waiting for it: " + strings.Join(notes, ", ")
+	return words.Fill(w.Waiting, "jobs", strings.Join(notes, ", "))
 }
 
 func sortedTrue(m map[string]bool) []string {

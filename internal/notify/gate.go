@@ -9,6 +9,7 @@ import (
 
 	"weir/internal/config"
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -56,6 +57,13 @@ func (s *Service) zoneOf(unit string) *time.Location {
 	}
 	return s.zone
 }
+
+// language is that of a unit's people.
+func (s *Service) language(unit string) string {
+	return firstText(s.units.Units[unit].Language, s.units.Defaults.Language)
+}
+
+func (s *Service) words(unit string) *words.Set { return words.Of(s.language(unit)) }
 
 func (s *Service) tellAfter(unit string) time.Duration {
 	for _, d := range []*config.Duration{s.units.Units[unit].TellAfter, s.units.Defaults.TellAfter} {

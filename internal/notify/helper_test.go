@@ -13,6 +13,7 @@ import (
 
 	"weir/internal/config"
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -35,6 +36,18 @@ func golden(t *testing.T, name, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("differs from %s:\n--- got\n%s\n--- want\n%s", path, got, want)
+	}
+}
+
+// inEachLanguage compares what is said in each language with NAME.golden (English) and NAME.TAG.golden.
+func inEachLanguage(t *testing.T, name string, say func(tag string) string) {
+	t.Helper()
+	for _, tag := range words.Tags() {
+		file := name
+		if tag != "en" {
+			file += "." + tag
+		}
+		golden(t, file, say(tag))
 	}
 }
 

@@ -3,11 +3,11 @@ package notify
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"weir/internal/notify/channel"
 	"weir/internal/notify/expect"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -53,35 +53,35 @@ func (s *Service) judgeFigures(ctx context.Context, tx *sql.Tx, o outcome.Outcom
 		if o.State = outcome.Warning; v.Failed() {
 			o.State = outcome.Failed
 		}
-		o.Cause = outcome.Cause{Code: string(v), Text: whyFigures(v, o, r.Config, known)}
+		o.Cause = outcome.Cause{Code: string(v), Text: whyFigures(s.words(o.Unit), v, o, r.Config, known)}
 		return o, known, nil
 	}
 	return o, nil, nil
 }
 
 // whyFigures says what is wrong with the figures.
-func whyFigures(v expect.Verdict, o outcome.Outcome, c expect.Config, known *usual) string {
+func whyFigures(w *words.Set, v expect.Verdict, o outcome.Outcome, c expect.Config, known *usual) string {
 	share := func() string {
-		return percent(float64(o.Rejected) / float64(max(1, o.RowsIn, o.RowsOut+o.Rejected)))
+		return w.Percent(float64(o.Rejected) / float64(max(1, o.RowsIn, o.RowsOut+o.Rejected)))
 	}
 	switch v {
 	case expect.TooFew:
-		return fmt.Sprintf("%s rows were loaded, at least %s are expected", number(o.RowsOut), number(*c.Rows.FailBelow))
+		return words.Fill(w.Rows.TooFew, "n", w.Number(o.RowsOut), "min", w.Number(*c.Rows.FailBelow))
 	case expect.Unusable:
-		return fmt.Sprintf("%s of the rows were rejected, at most %s may be", share(), percent(float64(*c.Rejected.Fail)))
+		return words.Fill(w.Rows.RejectedTooMany, "share", share(), "max", w.Percent(float64(*c.Rejected.Fail)))
 	case expect.Refused:
-		return fmt.Sprintf("%s of the rows were rejected, usual is at most %s", share(), percent(float64(*c.Rejected.Warn)))
+		return words.Fill(w.Rows.RejectedUnlike, "share", share(), "max", w.Percent(float64(*c.Rejected.Warn)))
 	}
-	return fmt.Sprintf("%s rows were loaded, usual are %s to %s", number(o.RowsOut), number(int64(known.Low)), number(int64(known.High)))
+	return words.Fill(w.Rows.Unusual, "n", w.Number(o.RowsOut), "low", w.Number(int64(known.Low)), "high", w.Number(int64(known.High)))
 }
 
 // line compares rows with what is usual: Against a usual Friday: rows +2.1 % (normal 3.9 to 4.4 M).
-func (u *usual) line(rows int64) string {
-	what := "a usual day"
+func (u *usual) line(w *words.Set, rows int64) string {
+	what := w.Rows.Day
 	if u.Weekday {
-		what = "a usual " + u.Date.Weekday().String()
+		what = w.Weekday(u.Date)
 	}
-	return fmt.Sprintf("Against %s: rows %+.1f %% (normal %s to %s)", what, 100*u.Change(rows), short(u.Low), short(u.High))
+	return words.Fill(w.Rows.Usual, "day", what, "change", w.Change(u.Change(rows)), "low", w.Short(u.Low), "high", w.Short(u.High))
 }
 
 // figures are what is usual, for programs; nil for nothing.
@@ -109,17 +109,4 @@ func (s *Service) due(o outcome.Outcome) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// short is a number of rows with two digits that say something: 3.9 M.
-func short(v float64) string {
-	switch {
-	case v >= 1e9:
-		return fmt.Sprintf("%.1f G", v/1e9)
-	case v >= 1e6:
-		return fmt.Sprintf("%.1f M", v/1e6)
-	case v >= 1e4:
-		return fmt.Sprintf("%.0f k", v/1e3)
-	}
-	return number(int64(v))
 }

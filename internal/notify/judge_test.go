@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/internal/notify/expect"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -97,31 +98,33 @@ func TestAMessageKnowsWhenItsDataWereDue(t *testing.T) {
 
 func TestWordsAboutWhatHasNotCome(t *testing.T) {
 	zone := berlinTime(2026, 1, 1, 0, 0).Location()
-	var b strings.Builder
-	for _, change := range []func(o *outcome.Outcome){
-		func(o *outcome.Outcome) {
-			o.Expected.Inputs = []outcome.Needed{{Job: "trades", Ready: berlinTime(2026, 11, 23, 13, 2)}}
-			o.Expected.Usual, o.Expected.IfNow, o.Expected.Next = berlinTime(2026, 11, 23, 13, 11), berlinTime(2026, 11, 23, 14, 20), berlinTime(2026, 11, 23, 14, 30)
-			o.Expected.LastGood, o.Expected.LastRows, o.Expected.Silent = "2026-11-19", 2_114_902, berlinTime(2026, 11, 23, 12, 58)
-		},
-		func(o *outcome.Outcome) {
-			o.State, o.Expected.Noticed, o.At = outcome.Missing, true, berlinTime(2026, 11, 24, 9, 0)
-			o.Expected.Inputs = []outcome.Needed{{Job: "trades", Failed: true}, {Job: "rates"}}
-		},
-		func(o *outcome.Outcome) { o.Expected.Started = berlinTime(2026, 11, 23, 13, 20) },
-		func(o *outcome.Outcome) { o.Interval = outcome.Interval{} },
-	} {
+	inEachLanguage(t, "overdue", func(tag string) string {
+		var b strings.Builder
+		for _, change := range []func(o *outcome.Outcome){
+			func(o *outcome.Outcome) {
+				o.Expected.Inputs = []outcome.Needed{{Job: "trades", Ready: berlinTime(2026, 11, 23, 13, 2)}}
+				o.Expected.Usual, o.Expected.IfNow, o.Expected.Next = berlinTime(2026, 11, 23, 13, 11), berlinTime(2026, 11, 23, 14, 20), berlinTime(2026, 11, 23, 14, 30)
+				o.Expected.LastGood, o.Expected.LastRows, o.Expected.Silent = "2026-11-19", 2_114_902, berlinTime(2026, 11, 23, 12, 58)
+			},
+			func(o *outcome.Outcome) {
+				o.State, o.Expected.Noticed, o.At = outcome.Missing, true, berlinTime(2026, 11, 24, 9, 0)
+				o.Expected.Inputs = []outcome.Needed{{Job: "trades", Failed: true}, {Job: "rates"}}
+			},
+			func(o *outcome.Outcome) { o.Expected.Started = berlinTime(2026, 11, 23, 13, 20) },
+			func(o *outcome.Outcome) { o.Interval = outcome.Interval{} },
+		} {
+			day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+			o := outcome.Outcome{RunID: "expect/risk_positions/2026-11-20", Job: "risk_positions", Unit: "RSK", Title: "Risk positions", State: outcome.Late, At: berlinTime(2026, 11, 23, 14, 2),
+				Interval: outcome.Interval{Start: day, End: day.AddDate(0, 0, 1)}, Expected: &outcome.Expected{Due: berlinTime(2026, 11, 23, 13, 30)}}
+			change(&o)
+			m := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: zone, Language: tag, Ask: "@data-risk"}.message()
+			b.WriteString(m.Text() + "\n")
+		}
 		day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
-		o := outcome.Outcome{RunID: "expect/risk_positions/2026-11-20", Job: "risk_positions", Unit: "RSK", Title: "Risk positions", State: outcome.Late, At: berlinTime(2026, 11, 23, 14, 2),
-			Interval: outcome.Interval{Start: day, End: day.AddDate(0, 0, 1)}, Expected: &outcome.Expected{Due: berlinTime(2026, 11, 23, 13, 30)}}
-		change(&o)
-		m := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: zone, Ask: "@data-risk"}.message()
-		b.WriteString(m.Text() + "\n")
-	}
-	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
-	u := &usual{expect.Usual{Days: 8, Weekday: true, Median: 4_096_000, Low: 3_900_000, High: 4_400_000}, day}
-	b.WriteString(u.line(4_182_310) + "\n")
-	u.Weekday, u.Low, u.High = false, 9_000, 12_345
-	b.WriteString(u.line(4_000_000) + "\n")
-	golden(t, "overdue", b.String())
+		u := &usual{expect.Usual{Days: 8, Weekday: true, Median: 4_096_000, Low: 3_900_000, High: 4_400_000}, day}
+		b.WriteString(u.line(words.Of(tag), 4_182_310) + "\n")
+		u.Weekday, u.Low, u.High = false, 9_000, 12_345
+		b.WriteString(u.line(words.Of(tag), 4_000_000) + "\n")
+		return b.String()
+	})
 }

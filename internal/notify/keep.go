@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/db"
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -295,13 +296,14 @@ func (s *Service) expire(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'expired', next_at = ?, reason = ? WHERE "+old,
-			now.UnixMicro(), "it could not leave for "+duration(age)+" (ttl)", before); err != nil {
+			now.UnixMicro(), "it could not leave for "+words.Of("").Duration(age)+" (ttl)", before); err != nil {
 			return err
 		}
+		w := s.words("")
 		for name, n := range untold {
 			if err := accept(ctx, tx, outcome.Outcome{
-				RunID: fmt.Sprintf("expired %s@%d", name, now.UnixMicro()), Job: name, Kind: kindDead, Title: fmt.Sprintf("%d messages", n),
-				State: outcome.Failed, At: now, Cause: outcome.Cause{Text: "they could not leave for " + duration(age) + " (ttl) and are no longer sent; `notify outbox --state expired` lists them"},
+				RunID: fmt.Sprintf("expired %s@%d", name, now.UnixMicro()), Job: name, Kind: kindDead, Title: words.Fill(w.Own.Expired, "n", fmt.Sprint(n)),
+				State: outcome.Failed, At: now, Cause: outcome.Cause{Text: words.Fill(w.Own.ExpiredWhy, "age", w.Duration(age))},
 			}); err != nil {
 				return err
 			}

@@ -1,9 +1,8 @@
 package notify
 
 import (
-	"fmt"
-
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -21,59 +20,58 @@ func isNotice(o outcome.Outcome) bool {
 
 // notice replaces the words for data by words for messages.
 func (t telling) notice(m *channel.Message) {
-	o := t.Outcome
+	o, w := t.Outcome, t.words().Own
 	m.Lines, m.Rows, m.Ask = nil, "", t.Ask
-	m.Footer = fmt.Sprintf("weir notify · channel %s · %s · %s", o.Job, t.clock(o.When()), t.Zone)
-	switch {
+	m.Footer = "weir notify · " + words.Fill(w.Footer, "channel", o.Job, "at", t.clock(o.When())) + " · " + t.Zone.String()
+	say := w.Works
+	switch m.Symbol = "✅"; {
 	case o.Kind == kindDead:
-		m.Symbol, m.Word, m.Verdict = "✖", "NOT DELIVERED", "its readers do not know"
-		m.Subject = "Message to channel " + o.Job + " about " + o.Title
-		m.Todo = "tell them by other means; `notify explain " + o.LogRef + "` shows each try."
+		m.Symbol, say = "✖", w.Dead
 	case o.State == outcome.Failed:
-		m.Symbol, m.Word, m.Verdict = "✖", "BLOCKED", "messages wait there"
-		m.Subject = "Channel " + o.Job
-		m.Todo = "mend it (" + advice(o.Cause.Code) + "); the messages that wait leave by themselves."
-	default:
-		m.Symbol, m.Word, m.Verdict = "✅", "WORKS AGAIN", "messages leave"
-		m.Subject = "Channel " + o.Job
-		m.Todo = "nothing."
+		m.Symbol, say = "✖", w.Blocked
 	}
+	m.Word, m.Verdict = say.Word, say.Verdict
+	m.Subject = words.Fill(say.Subject, "channel", o.Job, "about", o.Title)
+	m.Todo = words.Fill(say.Todo, "event", o.LogRef, "advice", t.words().Advice[adviceFor(o.Cause.Code)])
 	m.Reply = m.First()
 }
 
-// advice says how to mend a blocked channel.
-func advice(code string) string {
+// adviceOf says in English how to mend a blocked channel: that is what the tools speak.
+func adviceOf(code string) string { return words.Of("").Advice[adviceFor(code)] }
+
+// adviceFor names the advice for a blocked channel; empty: there is none.
+func adviceFor(code string) string {
 	switch code {
 	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "no_token":
-		return "put a valid token where units.yaml points to"
+		return "token"
 	case "not_in_channel":
-		return "invite the app to the channel"
+		return "invite"
 	case "channel_not_found", "is_archived":
-		return "name a channel that exists in units.yaml"
+		return "channel"
 	case "missing_scope":
-		return "give the app the scopes chat:write and channels:history"
+		return "scopes"
 	case "AuthorizationError", "no_credentials", "InvalidClientTokenId", "NotFound":
-		return "check the topic's ARN, its policy and the AWS credentials"
+		return "topic"
 	case "unreachable", "timeout", "connection":
-		return "see whether this machine reaches that address: name, network, proxy"
+		return "network"
 	case "bad_certificate":
-		return "let the far side show a certificate that this machine trusts for its name"
+		return "certificate"
 	case "no_starttls":
-		return "use a mail server that can STARTTLS, or security: tls"
+		return "starttls"
 	case "no_password", "no_auth", "smtp_530", "smtp_534", "smtp_535":
-		return "check user and password of the mail server"
+		return "login"
 	case "smtp_550", "smtp_551", "smtp_553", "bad_address":
-		return "name addresses that the mail server takes"
+		return "addresses"
 	case "no_secret", "no_url", "bad_url":
-		return "put it where units.yaml points to"
+		return "reference"
 	case "http_401", "http_403":
-		return "check the token that the receiver wants"
+		return "receiver"
 	case "http_404", "http_405", "http_410", "http_301", "http_302", "http_307", "http_308":
-		return "name the receiver's present address in units.yaml"
+		return "moved"
 	case "no_service", "no_active_hooks", "invalid_token", "action_prohibited", "channel_is_archived":
-		return "make a new incoming webhook, and put its address where units.yaml points to"
+		return "hook"
 	case "not_writable", "write_failed":
-		return "make the file's directory writable"
+		return "file"
 	}
-	return "see the reason above"
+	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"weir/internal/notify/mail"
 	"weir/internal/notify/slack"
 	"weir/internal/notify/sns"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -62,7 +63,7 @@ func (s *Service) post(o outcome.Outcome) (channel.Post, error) {
 		return channel.Post{}, err
 	}
 	o.Unit = s.rules.unitOf(o)
-	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zoneOf(o.Unit), Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
+	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zoneOf(o.Unit), Language: s.language(o.Unit), Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
 	return channel.Post{ID: t.EventID + ".root", Group: o.Unit + "/" + o.Job, Message: t.message()}, nil
 }
 
@@ -73,10 +74,10 @@ func (s *Service) Try(ctx context.Context, name string) (channel.Receipt, error)
 		return channel.Receipt{}, err
 	}
 	now := time.Now()
-	p, err := s.post(outcome.Outcome{
-		RunID: fmt.Sprintf("test-%d", now.UnixMilli()), Job: "test", Title: "A test message of weir notify", State: outcome.Ready, At: now,
-		Todo: "nothing; this only shows that channel " + name + " works.",
-	})
+	o := outcome.Outcome{RunID: fmt.Sprintf("test-%d", now.UnixMilli()), Job: "test", State: outcome.Ready, At: now}
+	w := s.words(s.rules.unitOf(o)).Own
+	o.Title, o.Todo = w.TestTitle, words.Fill(w.TestTodo, "channel", name)
+	p, err := s.post(o)
 	if err != nil {
 		return channel.Receipt{}, err
 	}
@@ -92,7 +93,7 @@ func (s *Service) Try(ctx context.Context, name string) (channel.Receipt, error)
 // Advice says how to mend a channel that answered with this error; empty if that is not known.
 func Advice(err error) string {
 	if f := channel.Classify(err); f.Class == channel.Blocked {
-		return advice(f.Code)
+		return adviceOf(f.Code)
 	}
 	return ""
 }

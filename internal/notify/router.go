@@ -74,7 +74,7 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	since, broke := st.Broken, st.Broke
 	st.advance(o)
 	t := telling{
-		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Broke: broke, Zone: s.zoneOf(o.Unit),
+		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Broke: broke, Zone: s.zoneOf(o.Unit), Language: s.language(o.Unit),
 		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(), Usual: known,
 	}
 	if t.LastGood, err = lastGood(ctx, tx, o); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/internal/db"
+	"weir/internal/notify/words"
 )
 
 // A Silence keeps messages back for a time: who wanted it, why, until when. What is still broken when it ends is told then.
@@ -42,7 +43,7 @@ func (s *Service) AddSilence(ctx context.Context, want Silence) (Silence, error)
 	case !want.Until.After(now):
 		return want, errors.New("until: say for how long")
 	case want.Until.Sub(now) > most:
-		return want, fmt.Errorf("until: %s is longer than silences_max (%s)", duration(want.Until.Sub(now)), duration(most))
+		return want, fmt.Errorf("until: %s is longer than silences_max (%s)", words.Of("").Duration(want.Until.Sub(now)), words.Of("").Duration(most))
 	}
 	want.Created, want.Active, want.Ended, want.EndedBy, want.Kept = now, true, time.Time{}, "", 0
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {

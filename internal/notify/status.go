@@ -153,7 +153,7 @@ func (s *Service) channelStatus(ctx context.Context) ([]ChannelStatus, error) {
 		}
 		c.Waiting += waiting
 		if state == "blocked" && c.State == "ok" {
-			c.State, c.Reason, c.Since, c.Fix = state, reason, db.Time(since), advice(code)
+			c.State, c.Reason, c.Since, c.Fix = state, reason, db.Time(since), adviceOf(code)
 		}
 	}
 	if err := s.pauses(ctx, all); err != nil {

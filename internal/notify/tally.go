@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"weir/internal/db"
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
@@ -71,9 +71,9 @@ func (t *tally) add(job string, state outcome.State, broken time.Time) {
 }
 
 // hold takes a held delivery in; a message and the reply to it are one thing to tell.
-func (t *tally) hold(k keptRow, zone *time.Location) {
+func (t *tally) hold(k keptRow, zone *time.Location, w *words.Set) {
 	o := k.m.Outcome
-	text := fmt.Sprintf("%s %s %s", o.Job, o.State, o.When().In(zone).Format("15:04"))
+	text := o.Job + " " + w.States[o.State].Brief + " " + words.Time(o.When().In(zone))
 	if n := len(t.held); n > 0 && t.held[n-1] == text {
 		return
 	}
@@ -81,41 +81,43 @@ func (t *tally) hold(k keptRow, zone *time.Location) {
 }
 
 // verdict is the digest's first line.
-func (t *tally) verdict() string {
+func (t *tally) verdict(w *words.Digest) string {
 	if t.onlyHeld {
-		return fmt.Sprintf("%d held over the quiet hours", len(t.held))
+		return words.Fill(w.OnlyHeld, "n", n(len(t.held)))
 	}
-	s := fmt.Sprintf("%d ready · %d late · %d failed", t.ready, t.late, t.failed)
+	s := words.Fill(w.Figures, "ready", n(t.ready), "late", n(t.late), "failed", n(t.failed))
 	if t.warning > 0 {
-		s += fmt.Sprintf(" · %d with warning", t.warning)
+		s += words.Fill(w.Warnings, "n", n(t.warning))
 	}
 	if t.cancelled > 0 {
-		s += fmt.Sprintf(" · %d cancelled", t.cancelled)
+		s += words.Fill(w.Cancelled, "n", n(t.cancelled))
 	}
 	return s
 }
 
-func (t *tally) message(o outcome.Outcome, event, key string, u UnitCfg, zone *time.Location) channel.Message {
+func (t *tally) message(o outcome.Outcome, event, key string, u UnitCfg, zone *time.Location, language string) channel.Message {
+	set := words.Of(language)
+	w := &set.Digest
 	m := channel.Message{
-		EventID: event, Key: key, Revision: 1, Severity: "info", Outcome: o, Symbol: "≡", Word: "DIGEST",
-		Subject: firstText(u.Title, t.unit) + " for " + t.at.In(zone).Format("Mon 2 Jan 2006"), Verdict: t.verdict(), Ask: u.Ask, Todo: "nothing.",
-		Footer: "weir notify · digest of unit " + t.unit + " · " + zone.String(),
+		EventID: event, Key: key, Revision: 1, Severity: "info", Language: language, Outcome: o, Symbol: "≡", Word: w.Word,
+		Subject: words.Fill(w.Subject, "unit", firstText(u.Title, t.unit), "date", set.Date(t.at.In(zone))), Verdict: t.verdict(w), Ask: u.Ask, Todo: w.Nothing,
+		Footer: "weir notify · " + words.Fill(w.Footer, "unit", t.unit) + " · " + zone.String(),
 	}
-	line := func(label string, items []string) {
+	line := func(text string, items []string) {
 		if len(items) > 0 {
-			m.Lines = append(m.Lines, label+some(items))
+			m.Lines = append(m.Lines, words.Fill(text, "list", some(w, items)))
 		}
 	}
-	line("Held overnight: ", t.held)
-	line("Still open: ", t.open)
+	line(w.Held, t.held)
+	line(w.Open, t.open)
 	if len(t.open) > 0 {
-		m.Todo = "do not use the figures of what is still open; a message follows when it is mended."
+		m.Todo = w.Careful
 	}
 	if t.dead > 0 {
-		m.Lines = append(m.Lines, fmt.Sprintf("Dead letters: %d messages could not be delivered; `notify dead list` shows them.", t.dead))
+		m.Lines = append(m.Lines, words.Fill(w.Dead, "n", n(t.dead)))
 	}
 	if t.expired > 0 {
-		m.Lines = append(m.Lines, fmt.Sprintf("Expired: %d messages waited too long and were not sent; `notify outbox --state expired` shows them.", t.expired))
+		m.Lines = append(m.Lines, words.Fill(w.Expired, "n", n(t.expired)))
 	}
 	m.Reply = m.First()
 	return m
@@ -124,9 +126,9 @@ func (t *tally) message(o outcome.Outcome, event, key string, u UnitCfg, zone *t
 // mostListed is how many things a line names before it only counts.
 const mostListed = 12
 
-func some(items []string) string {
+func some(w *words.Digest, items []string) string {
 	if more := len(items) - mostListed; more > 0 {
-		return strings.Join(items[:mostListed], ", ") + fmt.Sprintf(" and %d more", more)
+		return strings.Join(items[:mostListed], ", ") + words.Fill(w.More, "n", n(more))
 	}
 	return strings.Join(items, ", ")
 }

@@ -119,8 +119,8 @@ func (s *Service) remedy(ctx context.Context, d DeliveryDetail) (string, error) 
 		code = cmp.Or(a.Code, code)
 	}
 	switch {
-	case d.State == stDead && code != "" && advice(code) != advice(""):
-		return advice(code) + ", then redrive it", nil
+	case d.State == stDead && code != "" && adviceOf(code) != adviceOf(""):
+		return adviceOf(code) + ", then redrive it", nil
 	case d.State == stDead:
 		return "mend what the channel refuses, then redrive it; or drop it with a reason", nil
 	case d.State == stExpired:

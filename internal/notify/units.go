@@ -5,10 +5,12 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/config"
 	"weir/internal/notify/expect"
+	"weir/internal/notify/words"
 )
 
 // Units is units.yaml: which business unit is told what, where, in which words.
@@ -32,7 +34,7 @@ type Units struct {
 // Defaults hold unless a channel says otherwise.
 type Defaults struct {
 	Timezone  string `yaml:"timezone" jsonschema:"description=Zone of the times in messages; UTC if empty"`
-	Language  string `yaml:"language" jsonschema:"description=en"`
+	Language  string `yaml:"language" jsonschema:"description=Language of the messages: en or de; en if empty"`
 	Env       string `yaml:"env" jsonschema:"description=Environment of the jobs (prod-emr): an attribute for programs that read a topic and part of an event's source"`
 	OnUnknown string `yaml:"on_unknown" jsonschema:"description=When it cannot be found out whether a message has arrived: resend or hold. Empty: resend bad news; hold good news"`
 	Retry     Retry  `yaml:"retry" jsonschema:"description=How long a refused message is tried again"`
@@ -56,6 +58,7 @@ type UnitCfg struct {
 
 	Calendar  string           `yaml:"calendar" jsonschema:"description=Its working days: target2 or us-federal or gb or de or de-by … or weekdays or none (each day) or file:PATH with one date a line"`
 	Timezone  string           `yaml:"timezone" jsonschema:"description=Zone of its hours and of the times in its messages; as in defaults if empty"`
+	Language  string           `yaml:"language" jsonschema:"description=Language of its messages: en or de; as in defaults if empty"`
 	Quiet     *QuietCfg        `yaml:"quiet" jsonschema:"description=When it does not want to be disturbed: what comes then is held and told afterwards if it is still true"`
 	Digest    *DigestCfg       `yaml:"digest" jsonschema:"description=One message a day that says how things stand"`
 	OnCall    string           `yaml:"on_call" jsonschema:"description=Who is pinged besides when severity is critical: a Slack id (U… S…)"`
@@ -101,7 +104,7 @@ func (u Units) Validate() []config.Invalid {
 	}
 	u.Defaults.validate(no)
 	if k := time.Duration(u.Keep); k != 0 && k < leastKept {
-		no("keep", "%s is too short: what comes a second time would be told again; write %dd or more", duration(k), leastKept/day)
+		no("keep", "%s is too short: what comes a second time would be told again; write %dd or more", words.Of("").Duration(k), leastKept/day)
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Channels)) {
 		u.Channels[name].validate("channels."+name, no)
@@ -114,6 +117,7 @@ func (u Units) Validate() []config.Invalid {
 		if _, err := time.LoadLocation(c.Timezone); err != nil {
 			no("units."+name+".timezone", "%q is no time zone; write one like Europe/Berlin", c.Timezone)
 		}
+		checkLanguage("units."+name+".language", c.Language, no)
 		if c.Quiet != nil {
 			c.Quiet.validate("units."+name+".quiet", no)
 		}
@@ -160,13 +164,17 @@ func (d Defaults) validate(no complain) {
 	if _, err := time.LoadLocation(d.Timezone); err != nil {
 		no("defaults.timezone", "%q is no time zone; write one like Europe/Berlin", d.Timezone)
 	}
-	if d.Language != "" && d.Language != "en" {
-		no("defaults.language", "%q is not there yet; write en", d.Language)
-	}
+	checkLanguage("defaults.language", d.Language, no)
 	if d.OnUnknown != "" && d.OnUnknown != resend && d.OnUnknown != hold {
 		no("defaults.on_unknown", "%q is unknown; write resend or hold", d.OnUnknown)
 	}
 	d.Retry.validate("defaults.retry", no)
+}
+
+func checkLanguage(path, tag string, no complain) {
+	if tags := words.Tags(); tag != "" && !slices.Contains(tags, tag) {
+		no(path, "there are no words in %q; one of %s", tag, strings.Join(tags, ", "))
+	}
 }
 
 func (r Retry) validate(path string, no complain) {

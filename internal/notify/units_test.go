@@ -98,6 +98,8 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 		"unknown calendar":       {"calendar: target2", "calendar: targt2", `there is no calendar "targt2"; did you mean "target2"?`},
 		"calendar's file":        {"calendar: target2", "calendar: file:not-there.txt", `not-there.txt: no such file`},
 		"expectations":           {"tests:", "expect: {x: {start_by: 06:30}}\ntests:", `:14: schedule is missing: on which days is it expected?`},
+		"language":               {"language: en", "language: fr", `units.yaml:2:48: there are no words in "fr"; one of en, de`},
+		"unit's language":        {"title: Finance", "language: DE", `units.yaml:13:15: there are no words in "DE"; one of en, de`},
 		"time zone":              {"Europe/Berlin", "Europe/Berlim", `"Europe/Berlim" is no time zone`},
 		"topic":                  {"arn:aws:sns:eu-central-1:111122223333:fin-mail", "fin-mail", `"fin-mail" is no ARN of a topic`},
 		"format":                 {"format: text", "format: txt", `"txt" is unknown; write one of cloudevents, text, aws-chat; did you mean "text"?`},

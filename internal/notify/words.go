@@ -1,31 +1,21 @@
 package notify
 
 import (
-	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"weir/internal/notify/channel"
+	"weir/internal/notify/words"
 	"weir/internal/outcome"
 )
 
-// The built-in English words for business people (builtin:business-v1). The first line says what, for which date, whether
-// it is usable; then when, why, rows, what to do, whom to ask; the technical line comes last.
+// The built-in message for business people (builtin:business-v1). The first line says what, for which date, whether it is
+// usable; then when, why, rows, what to do, whom to ask; the technical line comes last. The words are in package words.
 
-type words struct{ symbol, word, verdict string }
-
-var wordsOf = map[outcome.State]words{
-	outcome.Running:   {"▶", "RUNNING", "not ready yet"},
-	outcome.Ready:     {"✅", "READY", "usable"},
-	outcome.Warning:   {"⚠", "READY WITH WARNING", "usable with care"},
-	outcome.Failed:    {"✖", "FAILED", "not usable"},
-	outcome.Cancelled: {"⊘", "CANCELLED", "not usable"},
-	outcome.Recovered: {"✅", "RECOVERED", "usable again"},
-	outcome.Late:      {"◷", "LATE", "not ready yet"},
-	outcome.Missing:   {"◷", "MISSING", "has not started"},
-	outcome.Replaced:  {"✅", "REPLACED", "usable, the figures are new"},
+var symbolOf = map[outcome.State]string{
+	outcome.Running: "▶", outcome.Ready: "✅", outcome.Warning: "⚠", outcome.Failed: "✖", outcome.Cancelled: "⊘",
+	outcome.Recovered: "✅", outcome.Late: "◷", outcome.Missing: "◷", outcome.Replaced: "✅",
 }
 
 // A telling is an outcome with what notify knows about it from before.
@@ -41,17 +31,23 @@ type telling struct {
 	Usual    *usual        // what earlier days have brought; nil: too few are known, or nobody asks
 	LastGood time.Time     // business date of the last good data
 	Zone     *time.Location
+	Language string
 	Ask      string
 	Template Template
 }
 
+func (t telling) words() *words.Set { return words.Of(t.Language) }
+
+// n is a count that is too small to be grouped.
+func n(i int) string { return strconv.Itoa(i) }
+
 // message finds the words.
 func (t telling) message() channel.Message {
 	o := t.Outcome
-	w := wordsOf[o.State]
+	w := t.words().States[o.State]
 	m := channel.Message{
-		EventID: t.EventID, Key: t.Key, Revision: t.Revision, Incident: t.Incident, Previous: t.Previous, Severity: severityOf(o), Outcome: o,
-		Symbol: w.symbol, Word: w.word, Verdict: w.verdict, Ask: t.Ask, Rows: t.rows(), Todo: t.todo(), Lines: t.lines(),
+		EventID: t.EventID, Key: t.Key, Revision: t.Revision, Incident: t.Incident, Language: t.Language, Previous: t.Previous, Severity: severityOf(o), Outcome: o,
+		Symbol: symbolOf[o.State], Word: w.Word, Verdict: w.Verdict, Ask: t.Ask, Rows: t.rows(), Todo: t.todo(), Lines: t.lines(),
 	}
 	if !t.LastGood.IsZero() {
 		m.LastGood = t.LastGood.Format(time.DateOnly)
@@ -68,7 +64,7 @@ func (t telling) message() channel.Message {
 		}
 	}
 	if t.Usual != nil {
-		m.Rows = strings.TrimSpace(m.Rows + "\n" + t.Usual.line(o.RowsOut))
+		m.Rows = strings.TrimSpace(m.Rows + "\n" + t.Usual.line(t.words(), o.RowsOut))
 	}
 	m.Footer = t.footer()
 	m.Reply = t.reply(m)
@@ -89,64 +85,67 @@ const day = 24 * time.Hour
 
 // span says for which days or hours: in the zone that the interval was written in, as that is the business's own.
 func (t telling) span() string {
+	w := t.words()
 	from, to := t.Outcome.Interval.Start, t.Outcome.Interval.End
 	if from.IsZero() {
-		if s := t.Outcome.Started; !s.IsZero() {
-			return ", run of " + s.In(t.Zone).Format("Mon 2 Jan 2006 15:04")
+		if s := t.Outcome.Started.In(t.Zone); !t.Outcome.Started.IsZero() {
+			return words.Fill(w.Run.Of, "date", w.Date(s), "from", words.Time(s))
 		}
 		return ""
 	}
 	switch d := to.Sub(from); {
 	case to.IsZero() || from.AddDate(0, 0, 1).Equal(to):
-		return " for " + from.Format("Mon 2 Jan 2006")
+		return words.Fill(w.Run.For, "date", w.Date(from))
 	case d < day:
-		return " for " + from.Format("Mon 2 Jan 2006 15:04") + "-" + to.In(from.Location()).Format("15:04")
+		return words.Fill(w.Run.ForHours, "date", w.Date(from), "from", words.Time(from), "to", words.Time(to.In(from.Location())))
 	}
-	return " for " + from.Format("Mon 2 Jan") + " to " + to.In(from.Location()).Add(-time.Nanosecond).Format("Mon 2 Jan 2006")
+	return words.Fill(w.Run.ForDays, "from", w.Day(from), "to", w.Date(to.In(from.Location()).Add(-time.Nanosecond)))
 }
 
-func (t telling) clock(at time.Time) string { return at.In(t.Zone).Format("Mon 2 Jan 15:04 MST") }
+func (t telling) clock(at time.Time) string { return t.words().Clock(at.In(t.Zone)) }
 
 func (t telling) lines() []string {
-	o := t.Outcome
+	o, w := t.Outcome, t.words()
 	took := ""
 	if !o.Started.IsZero() && o.Ended.After(o.Started) {
-		took = " (took " + duration(o.Ended.Sub(o.Started)) + ")"
+		took = words.Fill(w.Run.Took, "took", w.Duration(o.Ended.Sub(o.Started)))
 	}
-	at := t.clock(o.When())
+	line := func(text string) []string {
+		return []string{words.Fill(text, "at", t.clock(o.When()), "took", took, "tries", t.tries(), "late", w.Duration(o.When().Sub(t.Since)))}
+	}
 	switch o.State {
 	case outcome.Running:
-		return []string{"Running since " + t.clock(firstOf(o.Started, o.When())) + "."}
+		return []string{words.Fill(w.Run.RunningSince, "at", t.clock(firstOf(o.Started, o.When())))}
 	case outcome.Ready, outcome.Warning:
-		return []string{"Ready since " + at + took + "."}
+		return line(w.Run.ReadySince)
 	case outcome.Recovered:
-		if t.Since.IsZero() {
-			return []string{"Ready since " + at + took + "."}
+		switch {
+		case t.Since.IsZero():
+			return line(w.Run.ReadySince)
+		case t.Broke.Overdue():
+			return line(w.Run.AfterDue)
 		}
-		if t.Broke.Overdue() {
-			return []string{"Ready since " + at + ", " + duration(o.When().Sub(t.Since)) + " after it was due."}
-		}
-		return []string{"Ready since " + at + ", " + duration(o.When().Sub(t.Since)) + " after it had failed."}
+		return line(w.Run.AfterFailure)
 	case outcome.Cancelled:
-		return []string{"Stopped " + at + took + "."}
+		return line(w.Run.Stopped)
 	case outcome.Late, outcome.Missing:
 		return t.overdue()
 	case outcome.Replaced:
-		return []string{"Published anew " + at + took + "; what was there before is no longer valid."}
+		return line(w.Run.Anew)
 	}
-	lines := []string{"Failed " + at + took + tries(o) + "."}
-	still := ""
+	lines := line(w.Run.Failed)
+	var still []string
 	if !t.LastGood.IsZero() {
-		still = "The figures you see are still those of " + t.LastGood.Format("Mon 2 Jan 2006") + ". "
+		still = append(still, words.Fill(w.Run.OldFigures, "date", w.Date(t.LastGood)))
 	}
 	switch o.Kind {
 	case "report":
-		still += "Nothing half-finished was published."
+		still = append(still, w.Run.NothingHalf)
 	case "ingest":
-		still += "What was loaded before stays valid; nothing was half loaded."
+		still = append(still, w.Run.LoadedStays)
 	}
-	if still = strings.TrimSpace(still); still != "" {
-		lines = append(lines, still)
+	if len(still) > 0 {
+		lines = append(lines, strings.Join(still, " "))
 	}
 	return lines
 }
@@ -158,11 +157,11 @@ func firstOf(a, b time.Time) time.Time {
 	return a
 }
 
-func tries(o outcome.Outcome) string {
-	if o.MaxAttempts < 2 {
+func (t telling) tries() string {
+	if t.Outcome.MaxAttempts < 2 {
 		return ""
 	}
-	return fmt.Sprintf(", %d of %d tries used", o.Attempt, o.MaxAttempts)
+	return words.Fill(t.words().Run.Tries, "n", n(t.Outcome.Attempt), "max", n(t.Outcome.MaxAttempts))
 }
 
 // healing reports a failure that the job will try to mend by itself: nobody needs to be pinged.
@@ -171,108 +170,104 @@ func healing(o outcome.Outcome) bool {
 }
 
 func (t telling) todo() string {
-	o := t.Outcome
+	o, w := t.Outcome, t.words()
 	if s := t.Template.Todo.of(o.State); s != "" {
 		return fill(s, o)
 	}
 	if o.Todo != "" {
 		return oneLine(o.Todo)
 	}
+	do := func(text string) string { return words.Fill(text, "data", t.product()) }
 	switch o.State {
 	case outcome.Running:
-		return "wait; this message changes when the data is ready."
+		return w.Todo.Wait
 	case outcome.Ready, outcome.Recovered:
-		return "nothing, " + t.product() + " can be used."
+		return do(w.Todo.Nothing)
 	case outcome.Warning:
 		if o.Rejected > 0 {
-			return fmt.Sprintf("look at the %s rejected rows before you rely on totals.", number(o.Rejected))
+			return words.Fill(w.Todo.Rejected, "n", w.Number(o.Rejected))
 		}
-		return "use " + t.product() + " with care, see above."
+		return do(w.Todo.Care)
 	case outcome.Late, outcome.Missing:
 		return t.meanwhile()
 	case outcome.Replaced:
-		return "take " + t.product() + " again where you have used it already."
+		return do(w.Todo.Again)
 	case outcome.Cancelled:
-		return "do not use these figures; someone stopped the job on purpose."
+		return w.Todo.Cancelled
 	}
 	if healing(o) {
-		return "nothing yet: it is tried again by itself, another message follows."
+		return w.Todo.Healing
 	}
-	return "do not use these figures yet; another message follows when it is mended."
+	return w.Todo.Failed
 }
 
 // product is what the reader uses: the tables that were written, or else the data.
 func (t telling) product() string {
+	w := t.words()
 	var names []string
 	for _, d := range t.Outcome.Outputs {
 		names = append(names, d.Name)
 	}
 	if len(names) == 0 || len(names) > 3 {
-		return "the data"
+		return w.Todo.Data
 	}
-	return strings.Join(names, ", ")
+	return words.Fill(w.Todo.Named, "names", strings.Join(names, ", "))
 }
 
 func (t telling) rows() string {
-	o := t.Outcome
+	o, w := t.Outcome, t.words()
 	if o.RowsIn == 0 && o.RowsOut == 0 && o.Rejected == 0 {
 		return ""
 	}
 	if o.RowsIn == 0 && o.Rejected == 0 && o.Namespace != "" { // another engine, which has not counted its input
-		return "Rows loaded " + number(o.RowsOut)
+		return words.Fill(w.Rows.Loaded, "n", w.Number(o.RowsOut))
 	}
-	s := fmt.Sprintf("Rows in %s   loaded %s   rejected %s", number(o.RowsIn), number(o.RowsOut), number(o.Rejected))
+	s := words.Fill(w.Rows.All, "in", w.Number(o.RowsIn), "loaded", w.Number(o.RowsOut), "rejected", w.Number(o.Rejected))
 	if o.Rejected > 0 && o.RowsIn > 0 {
-		s += " (" + percent(float64(o.Rejected)/float64(o.RowsIn)) + ")"
+		s += " (" + w.Percent(float64(o.Rejected)/float64(o.RowsIn)) + ")"
 	}
 	if o.Filtered > 0 {
-		s += "   left out " + number(o.Filtered)
+		s += words.Fill(w.Rows.LeftOut, "n", w.Number(o.Filtered))
 	}
 	return s
 }
 
 func (t telling) footer() string {
-	o := t.Outcome
+	o, w := t.Outcome, t.words()
 	if s := t.Template.Footer.of(o.State); s != "" {
 		return fill(s, o)
 	}
-	parts := []string{o.Job, "run " + o.RunID}
+	parts := []string{o.Job, words.Fill(w.Run.Footer, "run", o.RunID)}
 	if o.Attempt > 0 && o.MaxAttempts > 1 {
-		parts = append(parts, fmt.Sprintf("try %d of %d", o.Attempt, o.MaxAttempts))
+		parts = append(parts, words.Fill(w.Run.Try, "n", n(o.Attempt), "max", n(o.MaxAttempts)))
 	}
 	if o.Cause.Code != "" {
 		parts = append(parts, o.Cause.Code)
 	}
 	if o.LogRef != "" {
-		parts = append(parts, "log "+oneLine(o.LogRef))
+		parts = append(parts, words.Fill(w.Run.Log, "log", oneLine(o.LogRef)))
 	}
 	return strings.Join(append(parts, t.Zone.String()), " · ")
 }
 
 // reply is the line in the thread: an edit alone tells nobody.
 func (t telling) reply(m channel.Message) string {
-	o := t.Outcome
-	at := o.When().In(t.Zone).Format("15:04")
+	o, w := t.Outcome, t.words()
+	form, after, rows := w.Reply.Other, "", ""
 	switch o.State {
 	case outcome.Failed:
-		s := m.Symbol + " failed at " + at + tries(o)
-		if m.Why != "" {
-			s += ": " + m.Why
-		}
-		return s
+		form = w.Reply.Failed
 	case outcome.Recovered:
-		s := m.Symbol + " recovered"
+		form = w.Reply.Recovered
 		if !t.Since.IsZero() {
-			s += " after " + duration(o.When().Sub(t.Since))
+			after = words.Fill(w.Reply.After, "late", w.Duration(o.When().Sub(t.Since)))
 		}
-		s += ", published " + at
 		if o.RowsOut > 0 {
-			s += ", " + number(o.RowsOut) + " rows"
+			rows = words.Fill(w.Reply.Rows, "n", w.Number(o.RowsOut))
 		}
-		return s
 	}
-	s := m.Symbol + " " + strings.ToLower(m.Word) + " at " + at
-	if m.Why != "" {
+	s := words.Fill(form, "symbol", m.Symbol, "said", w.States[o.State].Said, "at", words.Time(o.When().In(t.Zone)), "tries", t.tries(), "after", after, "rows", rows)
+	if m.Why != "" && o.State != outcome.Recovered {
 		s += ": " + m.Why
 	}
 	return s
@@ -286,47 +281,4 @@ func oneLine(s string) string {
 		s = string(r[:most]) + "…"
 	}
 	return s
-}
-
-// number groups by thousands: 4,182,331.
-func number(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	if neg {
-		return "-" + s
-	}
-	return s
-}
-
-// percent keeps one digit that says something: 0.0005 %.
-func percent(share float64) string {
-	p := share * 100
-	if p == 0 {
-		return "0 %"
-	}
-	digits := max(0, 1-int(math.Ceil(math.Log10(p))))
-	s := strconv.FormatFloat(p, 'f', digits, 64)
-	if strings.Contains(s, ".") {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	}
-	return s + " %"
-}
-
-// duration in words: 1 h 18 min, 22 min, 4 s.
-func duration(d time.Duration) string {
-	switch d = d.Abs(); {
-	case d < time.Second:
-		return "less than a second"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 2*day:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%d days", d/day)
 }

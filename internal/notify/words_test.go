@@ -1,72 +1,89 @@
 package notify
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"weir/internal/notify/channel"
+	"weir/internal/notify/slack"
 	"weir/internal/outcome"
 )
 
 func TestMessages(t *testing.T) {
+	inEachLanguage(t, "messages", func(tag string) string {
+		var b strings.Builder
+		for _, m := range examples(t, tag) {
+			b.WriteString(m.Text() + "thread: " + m.Reply + "\n\n")
+		}
+		return b.String()
+	})
+}
+
+// As JSON: what Slack gets, with its top-level text.
+func TestMessagesOnSlack(t *testing.T) {
+	inEachLanguage(t, "slack", func(tag string) string {
+		var b strings.Builder
+		told := map[outcome.State]bool{}
+		for _, m := range examples(t, tag) {
+			told[m.Outcome.State] = true
+			doc, err := json.MarshalIndent(slack.Payload(channel.Post{ID: "e.root", Message: m}), "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Write(append(doc, '\n'))
+		}
+		for _, s := range outcome.States() {
+			if !told[s] || symbolOf[s] == "" {
+				t.Errorf("%s is in no golden file, or has no symbol", s)
+			}
+		}
+		return b.String()
+	})
+}
+
+// examples are messages about each state.
+func examples(t *testing.T, tag string) []channel.Message {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := func(o outcome.Outcome, change func(*telling)) string {
-		tl := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: berlin, Ask: "@data-payments"}
+	var all []channel.Message
+	tell := func(o outcome.Outcome, change func(*telling)) {
+		tl := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: berlin, Language: tag, Ask: "@data-payments"}
 		if change != nil {
 			change(&tl)
 		}
-		m := tl.message()
-		return m.Text() + "thread: " + m.Reply + "\n\n"
+		all = append(all, tl.message())
 	}
-	var b strings.Builder
-	b.WriteString(tell(settlements(outcome.Running, nil), nil))
-	b.WriteString(tell(settlements(outcome.Ready, nil), nil))
-	b.WriteString(tell(settlements(outcome.Warning, func(o *outcome.Outcome) {
+	tell(settlements(outcome.Running, nil), nil)
+	tell(settlements(outcome.Ready, nil), nil)
+	tell(settlements(outcome.Warning, func(o *outcome.Outcome) {
 		o.Rejected, o.Filtered, o.Cause.Text = 210000, 1500, "more rows were rejected than usual"
-	}), nil))
-	b.WriteString(tell(settlements(outcome.Failed, nil), func(t *telling) {
+	}), nil)
+	tell(settlements(outcome.Failed, nil), func(t *telling) {
 		t.LastGood = time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)
 		t.Template = Template{Todo: Words{"failed": "Do not send the morning report. Ask the acquirer for a new file of {date}."}}
-	}))
-	b.WriteString(tell(settlements(outcome.Failed, func(o *outcome.Outcome) {
+	})
+	tell(settlements(outcome.Failed, func(o *outcome.Outcome) {
 		o.Attempt, o.Cause.Retryable, o.LogRef = 1, true, "s3://logs/01JD7Q"
-	}), nil))
-	b.WriteString(tell(settlements(outcome.Recovered, func(o *outcome.Outcome) { o.At = o.Ended.Add(83 * time.Minute) }), func(t *telling) {
+	}), nil)
+	tell(settlements(outcome.Recovered, func(o *outcome.Outcome) { o.At = o.Ended.Add(83 * time.Minute) }), func(t *telling) {
 		t.Since = t.Outcome.Ended.Add(5 * time.Minute)
-	}))
-	b.WriteString(tell(settlements(outcome.Cancelled, nil), nil))
-	b.WriteString(tell(settlements(outcome.Late, nil), nil))
-	b.WriteString(tell(settlements(outcome.Missing, nil), nil))
-	b.WriteString(tell(settlements(outcome.Replaced, nil), nil))
-	b.WriteString(tell(settlements(outcome.Ready, func(o *outcome.Outcome) { // an ingest run without a date
+	})
+	tell(settlements(outcome.Cancelled, nil), nil)
+	tell(settlements(outcome.Late, nil), nil)
+	tell(settlements(outcome.Missing, nil), nil)
+	tell(settlements(outcome.Replaced, nil), nil)
+	tell(settlements(outcome.Ready, func(o *outcome.Outcome) { // an ingest run without a date
 		o.Kind, o.Title, o.Interval, o.MaxAttempts, o.Rejected, o.RowsOut = "ingest", "Card transactions", outcome.Interval{}, 0, 0, o.RowsIn
-	}), nil))
-	b.WriteString(tell(settlements(outcome.Failed, func(o *outcome.Outcome) { // an hour, an error like drivers write them
+	}), nil)
+	tell(settlements(outcome.Failed, func(o *outcome.Outcome) { // an hour, an error like drivers write them
 		o.Kind, o.Interval.End = "ingest", o.Interval.Start.Add(time.Hour)
 		o.Cause.Text = "dial tcp 10.0.0.1:5432:\n\tconnection refused\n" + strings.Repeat("x", 600)
-	}), nil))
-	golden(t, "messages", b.String())
-}
-
-func TestWordsForFigures(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 4182331: "4,182,331", -12345: "-12,345"} {
-		if got := number(n); got != want {
-			t.Errorf("number(%d) = %s", n, got)
-		}
-	}
-	for share, want := range map[float64]string{0.000005: "0.0005 %", 0.05: "5 %", 0.0502: "5 %", 0.001: "0.1 %", 1: "100 %", 0: "0 %"} {
-		if got := percent(share); got != want {
-			t.Errorf("percent(%v) = %s, want %s", share, got, want)
-		}
-	}
-	for d, want := range map[time.Duration]string{78 * time.Minute: "1 h 18 min", 22 * time.Minute: "22 min", 4 * time.Second: "4 s", 0: "less than a second", 100 * time.Hour: "4 days"} {
-		if got := duration(d); got != want {
-			t.Errorf("duration(%v) = %s, want %s", d, got, want)
-		}
-	}
+	}), nil)
+	return all
 }
 
 func TestKeys(t *testing.T) {

@@ -92,6 +92,15 @@ func visible(s string) string {
 
 var german = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ß", "ss")
 
+// ascii spells German letters out; VERSPÄTET stays in capitals.
+func ascii(s string) string {
+	out := german.Replace(s)
+	if s == strings.ToUpper(s) {
+		out = strings.ToUpper(out)
+	}
+	return out
+}
+
 // subject is ASCII in one line, and starts with a letter, a digit or a sign: SNS refuses others. Accents are left out.
 func subject(m channel.Message) string {
 	s := strings.Map(func(r rune) rune {
@@ -102,7 +111,7 @@ func subject(m channel.Message) string {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(german.Replace(m.Word+" "+m.Subject)))
+	}, norm.NFKD.String(ascii(m.Word)+" "+ascii(m.Subject)))
 	if s = strings.Join(strings.Fields(s), " "); s == "" {
 		s = string(m.Outcome.State) + " " + group(m.Outcome.Job) // written in other letters than ours
 	}
