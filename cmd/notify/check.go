@@ -98,9 +98,12 @@ func previewCommand(p *program) *cobra.Command {
 			}
 			var all []string
 			for _, o := range outcomes {
-				text, err := notify.Preview(u, o, as)
+				text, unused, err := notify.Preview(u, o, as)
 				if err != nil {
 					return cli.Usage(err, "")
+				}
+				for _, d := range unused {
+					fmt.Fprintln(p.Stderr, d)
 				}
 				all = append(all, text)
 			}

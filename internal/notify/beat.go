@@ -20,7 +20,7 @@ func (s *Service) Beat(name string) (func(ctx context.Context) error, error) {
 	}
 	return func(ctx context.Context) error {
 		now := time.Now()
-		p, err := own.post(outcome.Outcome{
+		p, _, err := own.post(outcome.Outcome{
 			RunID: fmt.Sprintf("heartbeat-%d", now.Unix()), Job: "heartbeat", Kind: "heartbeat", Title: "Sign of life of weir notify", State: outcome.Ready, At: now,
 			Todo: "nothing; silence here means that notify is down or stuck.",
 		})

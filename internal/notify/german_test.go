@@ -80,7 +80,7 @@ func TestARoutedMessageKeepsItsLanguage(t *testing.T) {
 func TestAUnitsOwnLanguageWins(t *testing.T) {
 	u := units(t, strings.Replace(strings.Replace(twoChannels, "Berlin}", "Berlin, language: de}", 1), "title: Finance,", "title: Finance, language: en,", 1))
 	for unit, want := range map[string]string{"FIN": "READY", "RSK": "BEREIT"} {
-		got, err := Preview(u, outcome.Outcome{RunID: "r", Job: "j", Unit: unit, State: outcome.Ready}, "text")
+		got, _, err := Preview(u, outcome.Outcome{RunID: "r", Job: "j", Unit: unit, State: outcome.Ready}, "text")
 		if err != nil || !strings.HasPrefix(got, "✅ "+want) {
 			t.Errorf("%s: %q, %v", unit, got, err)
 		}

@@ -117,7 +117,7 @@ func TestWordsAboutWhatHasNotCome(t *testing.T) {
 			o := outcome.Outcome{RunID: "expect/risk_positions/2026-11-20", Job: "risk_positions", Unit: "RSK", Title: "Risk positions", State: outcome.Late, At: berlinTime(2026, 11, 23, 14, 2),
 				Interval: outcome.Interval{Start: day, End: day.AddDate(0, 0, 1)}, Expected: &outcome.Expected{Due: berlinTime(2026, 11, 23, 13, 30)}}
 			change(&o)
-			m := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: zone, Language: tag, Ask: "@data-risk"}.message()
+			m, _ := telling{Outcome: o, EventID: "e", Key: "k", Revision: 1, Zone: zone, Language: tag, Ask: "@data-risk"}.message()
 			b.WriteString(m.Text() + "\n")
 		}
 		day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)

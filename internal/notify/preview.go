@@ -18,18 +18,23 @@ import (
 func Formats() []string { return []string{"text", "slack", "sns", "email", "aws-chat"} }
 
 // Preview shows the message about an outcome without an outbox: as text, or as what Slack, a topic, a
-// mailbox or Amazon Q Developer gets.
-func Preview(u Units, o outcome.Outcome, as string) (string, error) {
+// mailbox or Amazon Q Developer gets. It also says which of the unit's own words could not be used.
+func Preview(u Units, o outcome.Outcome, as string) (string, []Decision, error) {
 	s, err := plan(u)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return s.Preview(o, as)
+	p, unused, err := s.post(o)
+	if err != nil {
+		return "", nil, err
+	}
+	text, err := s.render(p, as)
+	return text, unused, err
 }
 
 // Preview shows the message about an outcome without sending it.
 func (s *Service) Preview(o outcome.Outcome, as string) (string, error) {
-	p, err := s.post(o)
+	p, _, err := s.post(o)
 	if err != nil {
 		return "", err
 	}
@@ -57,14 +62,15 @@ func (s *Service) render(p channel.Post, as string) (string, error) {
 	return string(b) + "\n", err
 }
 
-func (s *Service) post(o outcome.Outcome) (channel.Post, error) {
+func (s *Service) post(o outcome.Outcome) (channel.Post, []Decision, error) {
 	o = o.Scrubbed()
 	if err := o.Validate(); err != nil {
-		return channel.Post{}, err
+		return channel.Post{}, nil, err
 	}
 	o.Unit = s.rules.unitOf(o)
-	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zoneOf(o.Unit), Language: s.language(o.Unit), Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit)}
-	return channel.Post{ID: t.EventID + ".root", Group: o.Unit + "/" + o.Job, Message: t.message()}, nil
+	t := telling{Outcome: o, EventID: o.EventID(), Key: keyOf(o), Revision: 1, Zone: s.zoneOf(o.Unit), Language: s.language(o.Unit), Ask: s.units.Units[o.Unit].Ask, Templates: s.templates(o.Unit), Due: s.due(o)}
+	m, unused := t.message()
+	return channel.Post{ID: t.EventID + ".root", Group: o.Unit + "/" + o.Job, Message: m}, unused, nil
 }
 
 // Try sends a test message to one channel at once, past the outbox, and says what the channel said.
@@ -77,7 +83,7 @@ func (s *Service) Try(ctx context.Context, name string) (channel.Receipt, error)
 	o := outcome.Outcome{RunID: fmt.Sprintf("test-%d", now.UnixMilli()), Job: "test", State: outcome.Ready, At: now}
 	w := s.words(s.rules.unitOf(o)).Own
 	o.Title, o.Todo = w.TestTitle, words.Fill(w.TestTodo, "channel", name)
-	p, err := s.post(o)
+	p, _, err := s.post(o)
 	if err != nil {
 		return channel.Receipt{}, err
 	}

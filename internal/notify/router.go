@@ -75,7 +75,7 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	st.advance(o)
 	t := telling{
 		Outcome: o, EventID: id, Key: st.Key, Revision: st.Told, Previous: before, Since: since, Broke: broke, Zone: s.zoneOf(o.Unit), Language: s.language(o.Unit),
-		Ask: s.units.Units[o.Unit].Ask, Template: s.template(o.Unit), Incident: st.incident(), Usual: known,
+		Ask: s.units.Units[o.Unit].Ask, Templates: s.templates(o.Unit), Incident: st.incident(), Usual: known, Due: s.due(o),
 	}
 	if t.LastGood, err = lastGood(ctx, tx, o); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	if err := noteArrival(ctx, tx, o); err != nil {
 		return err
 	}
-	m := t.message()
-	m.Due, m.Usual = s.due(o), known.figures(o.RowsOut)
+	m, unused := t.message()
+	m.Usual = known.figures(o.RowsOut)
 	if err := waiting(ctx, tx, st, &m); err != nil {
 		return err
 	}
@@ -93,6 +93,7 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 	if err != nil {
 		return err
 	}
+	decisions = append(decisions, unused...)
 	causes := map[string]bool{}
 	for _, to := range targets {
 		kept, err := s.deliver(ctx, tx, id, st, o, to)
@@ -111,18 +112,6 @@ func (s *Service) routeEvent(ctx context.Context, tx *sql.Tx, id string, o outco
 		return err
 	}
 	return s.refold(ctx, tx, st, o, causes)
-}
-
-// template is the unit's own words over the default's.
-func (s *Service) template(unit string) Template {
-	t, d := s.units.Templates[unit], s.units.Templates["default"]
-	over := func(a, b Words) Words {
-		if a == nil {
-			return b
-		}
-		return a
-	}
-	return Template{Title: over(t.Title, d.Title), Why: over(t.Why, d.Why), Todo: over(t.Todo, d.Todo), Footer: over(t.Footer, d.Footer)}
 }
 
 // routed closes the routing of an event.

@@ -20,20 +20,21 @@ var symbolOf = map[outcome.State]string{
 
 // A telling is an outcome with what notify knows about it from before.
 type telling struct {
-	Outcome  outcome.Outcome
-	EventID  string
-	Key      string
-	Revision int
-	Previous outcome.State
-	Incident string
-	Since    time.Time     // when the incident began; zero if there is none
-	Broke    outcome.State // what it was told as then
-	Usual    *usual        // what earlier days have brought; nil: too few are known, or nobody asks
-	LastGood time.Time     // business date of the last good data
-	Zone     *time.Location
-	Language string
-	Ask      string
-	Template Template
+	Outcome   outcome.Outcome
+	EventID   string
+	Key       string
+	Revision  int
+	Previous  outcome.State
+	Incident  string
+	Since     time.Time     // when the incident began; zero if there is none
+	Broke     outcome.State // what it was told as then
+	Usual     *usual        // what earlier days have brought; nil: too few are known, or nobody asks
+	Due       time.Time     // when the data has to be ready; zero: nobody has said
+	LastGood  time.Time     // business date of the last good data
+	Zone      *time.Location
+	Language  string
+	Ask       string
+	Templates []Template // the unit's own words, the first first
 }
 
 func (t telling) words() *words.Set { return words.Of(t.Language) }
@@ -41,37 +42,31 @@ func (t telling) words() *words.Set { return words.Of(t.Language) }
 // n is a count that is too small to be grouped.
 func n(i int) string { return strconv.Itoa(i) }
 
-// message finds the words.
-func (t telling) message() channel.Message {
+// message finds the words, and says which of the unit's own could not be used.
+func (t telling) message() (channel.Message, []Decision) {
 	o := t.Outcome
 	w := t.words().States[o.State]
 	m := channel.Message{
 		EventID: t.EventID, Key: t.Key, Revision: t.Revision, Incident: t.Incident, Language: t.Language, Previous: t.Previous, Severity: severityOf(o), Outcome: o,
-		Symbol: symbolOf[o.State], Word: w.Word, Verdict: w.Verdict, Ask: t.Ask, Rows: t.rows(), Todo: t.todo(), Lines: t.lines(),
+		Symbol: symbolOf[o.State], Word: w.Word, Verdict: w.Verdict, Ask: t.Ask, Due: t.Due, Rows: t.rows(), Todo: t.todo(), Lines: t.lines(),
 	}
 	if !t.LastGood.IsZero() {
 		m.LastGood = t.LastGood.Format(time.DateOnly)
 	}
-	title := titleOf(o)
-	if s := t.Template.Title.of(o.State); s != "" {
-		title = fill(s, o)
-	}
-	m.Subject = title + t.span()
+	m.Subject = titleOf(o) + t.span()
 	if o.State != outcome.Ready && o.State != outcome.Running {
 		m.Why = oneLine(o.Cause.Text)
-		if s := t.Template.Why.of(o.State); s != "" {
-			m.Why = fill(s, o)
-		}
 	}
 	if t.Usual != nil {
 		m.Rows = strings.TrimSpace(m.Rows + "\n" + t.Usual.line(t.words(), o.RowsOut))
 	}
 	m.Footer = t.footer()
+	unused := t.dress(&m)
 	m.Reply = t.reply(m)
 	if isNotice(o) {
 		t.notice(&m)
 	}
-	return m
+	return m, unused
 }
 
 func titleOf(o outcome.Outcome) string {
@@ -171,9 +166,6 @@ func healing(o outcome.Outcome) bool {
 
 func (t telling) todo() string {
 	o, w := t.Outcome, t.words()
-	if s := t.Template.Todo.of(o.State); s != "" {
-		return fill(s, o)
-	}
 	if o.Todo != "" {
 		return oneLine(o.Todo)
 	}
@@ -234,9 +226,6 @@ func (t telling) rows() string {
 
 func (t telling) footer() string {
 	o, w := t.Outcome, t.words()
-	if s := t.Template.Footer.of(o.State); s != "" {
-		return fill(s, o)
-	}
 	parts := []string{o.Job, words.Fill(w.Run.Footer, "run", o.RunID)}
 	if o.Attempt > 0 && o.MaxAttempts > 1 {
 		parts = append(parts, words.Fill(w.Run.Try, "n", n(o.Attempt), "max", n(o.MaxAttempts)))

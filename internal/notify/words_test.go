@@ -55,7 +55,11 @@ func examples(t *testing.T, tag string) []channel.Message {
 		if change != nil {
 			change(&tl)
 		}
-		all = append(all, tl.message())
+		m, unused := tl.message()
+		if len(unused) > 0 {
+			t.Errorf("not used: %v", unused)
+		}
+		all = append(all, m)
 	}
 	tell(settlements(outcome.Running, nil), nil)
 	tell(settlements(outcome.Ready, nil), nil)
@@ -64,7 +68,7 @@ func examples(t *testing.T, tag string) []channel.Message {
 	}), nil)
 	tell(settlements(outcome.Failed, nil), func(t *telling) {
 		t.LastGood = time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)
-		t.Template = Template{Todo: Words{"failed": "Do not send the morning report. Ask the acquirer for a new file of {date}."}}
+		t.Templates = []Template{{Todo: Words{"failed": "Do not send the morning report. Ask the acquirer for a new file of {date}."}}}
 	})
 	tell(settlements(outcome.Failed, func(o *outcome.Outcome) {
 		o.Attempt, o.Cause.Retryable, o.LogRef = 1, true, "s3://logs/01JD7Q"
