@@ -26,6 +26,11 @@ func (Template) Schema() *jsonschema.Schema {
 	for _, p := range []string{"title", "why", "todo", "footer"} {
 		parts.Set(p, Words{}.Schema())
 	}
+	links := jsonschema.NewProperties()
+	for _, l := range []string{"run", "rejected", "runbook"} {
+		links.Set(l, &jsonschema.Schema{Type: "string", Title: "an address, like https://wiki.bank.example/{job}"})
+	}
+	parts.Set("links", &jsonschema.Schema{Type: "object", Properties: links, AdditionalProperties: jsonschema.FalseSchema})
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string", Enum: []any{builtin}}, {Type: "object", Properties: parts, AdditionalProperties: jsonschema.FalseSchema},
 	}}

@@ -22,6 +22,7 @@ type Template struct {
 	Why    Words  `yaml:"why" jsonschema:"description=Instead of the error's own words"`
 	Todo   Words  `yaml:"todo" jsonschema:"description=What the reader should do"`
 	Footer Words  `yaml:"footer" jsonschema:"description=The last line; technical"`
+	Links  Links  `yaml:"links" jsonschema:"description=Addresses that stand in the message"`
 
 	name string // its key in templates
 }
@@ -88,7 +89,7 @@ func (t telling) dress(m *channel.Message) (unused []Decision) {
 			if text == "" {
 				continue
 			}
-			s, err := t.fill(text)
+			s, err := t.fill(text, asText)
 			if err == nil {
 				return s, true
 			}
@@ -110,6 +111,23 @@ func (t telling) dress(m *channel.Message) (unused []Decision) {
 	if s, ok := part("footer", func(t Template) Words { return t.Footer }); ok {
 		m.Footer = s
 	}
+	t.link(m, func(name string, of func(Links) string) (string, bool) {
+		for _, own := range t.Templates {
+			text := of(own.Links)
+			if text == "" {
+				continue
+			}
+			s, err := t.fill(text, asAddress)
+			if err == nil && len(s) > mostAddress {
+				err = fmt.Errorf("with its values it is longer than %d characters", mostAddress)
+			}
+			if err == nil {
+				return s, true
+			}
+			unused = append(unused, Decision{Path: "templates." + own.name + ".links." + name, Action: "not used", Reason: err.Error()})
+		}
+		return "", false
+	})
 	return unused
 }
 
@@ -117,7 +135,7 @@ func (t telling) dress(m *channel.Message) (unused []Decision) {
 const mostWritten, mostFilled = 1000, 2000
 
 // fill puts the event's values in: once, so that no value brings another one, and within mostFilled.
-func (t telling) fill(text string) (s string, err error) {
+func (t telling) fill(text string, escape func(string) string) (s string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s, err = "", fmt.Errorf("it cannot be filled in: %v", r)
@@ -133,7 +151,7 @@ func (t telling) fill(text string) (s string, err error) {
 		if v == "" {
 			return fmt.Errorf("{%s} is not known", p.name)
 		}
-		b.WriteString(v)
+		b.WriteString(escape(v))
 		if b.Len() > 4*mostFilled { // bytes: no character has more than four
 			return fmt.Errorf("with its values it is longer than %d characters", mostFilled)
 		}
@@ -170,8 +188,9 @@ func eachPlace(text string, do func(before string, p *place) error) error {
 
 func (t Template) validate(path string, isDefault bool, no complain) {
 	if t.Base != "" && (t.Base != builtin || !isDefault) {
-		no(path, "%q is no template; write %s under default, or the parts title, why, todo, footer", t.Base, builtin)
+		no(path, "%q is no template; write %s under default, or the parts title, why, todo, footer, links", t.Base, builtin)
 	}
+	t.Links.validate(path+".links", no)
 	states := valuesOf("state")
 	for name, part := range map[string]Words{"title": t.Title, "why": t.Why, "todo": t.Todo, "footer": t.Footer} {
 		for _, state := range slices.Sorted(maps.Keys(part)) {

@@ -200,7 +200,7 @@ func TestSchemaForEditors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"fallback"`, `"on_unknown"`, builtin, `env:NAME`, `"mention"`, `"let_through"`, `"silences_max"`, `"keep"`, `"effects"`} {
+	for _, want := range []string{`"fallback"`, `"on_unknown"`, builtin, `env:NAME`, `"mention"`, `"let_through"`, `"silences_max"`, `"runbook"`, `"keep"`, `"effects"`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("%s is not in the schema", want)
 		}

@@ -24,7 +24,8 @@ type Message struct {
 	Why     string   `json:"why,omitempty"`   // may come from an error message: never trust it
 	Rows    string   `json:"rows,omitempty"`
 	Todo    string   `json:"todo"`
-	Ask     string   `json:"ask,omitempty"`     // whom, as written in units.yaml
+	Ask     string   `json:"ask,omitempty"` // whom, as written in units.yaml
+	Links   []Link   `json:"links,omitempty"`
 	Footer  string   `json:"footer"`            // the technical line
 	Reply   string   `json:"reply"`             // one line for the thread
 	Waiting []string `json:"waiting,omitempty"` // jobs that wait for this one; they are in Lines already
@@ -35,6 +36,13 @@ type Message struct {
 	Due      time.Time       `json:"due,omitzero"` // when the data had to be ready; zero: nobody has said
 	Usual    *Usual          `json:"usual,omitempty"`
 	Outcome  outcome.Outcome `json:"outcome"` // for machines
+}
+
+// A Link is an address of units.yaml, http or https; what an event put into it is escaped.
+type Link struct {
+	Name string `json:"name"` // run, rejected, runbook
+	Text string `json:"text"` // the same for people, in the message's language
+	URL  string `json:"url"`
 }
 
 // Usual says how many rows earlier days had, and how this one compares; it is a line of Rows already.
@@ -69,6 +77,9 @@ func (m Message) Text() string {
 	line("", m.Rows)
 	line(label.Todo+" ", m.Todo)
 	line(label.Ask+" ", m.Ask)
+	for _, l := range m.Links {
+		line(l.Text+": ", l.URL)
+	}
 	line("", m.Footer)
 	return b.String()
 }

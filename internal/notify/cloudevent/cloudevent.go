@@ -74,7 +74,9 @@ type Rows struct {
 
 // Links are addresses for people.
 type Links struct {
-	Run string `json:"run,omitempty"` // the run's log
+	Run      string `json:"run,omitempty"` // the run's log
+	Rejected string `json:"rejected,omitempty"`
+	Runbook  string `json:"runbook,omitempty"`
 }
 
 // Cause says why.
@@ -141,16 +143,40 @@ func Of(p channel.Post, env string, limit int) Event {
 	if at := o.When(); !at.IsZero() {
 		e.Time = at.UTC().Format(time.RFC3339Nano)
 	}
-	if strings.HasPrefix(o.LogRef, "https://") || strings.HasPrefix(o.LogRef, "http://") {
-		if link := text(o.LogRef); link == o.LogRef { // half an address leads nowhere
-			e.Data.Links = &Links{Run: link}
-		}
-	}
+	e.Data.Links = links(m, text)
 	if o.Cause.Text != "" || o.Cause.Code != "" {
 		e.Data.Cause = &Cause{text(o.Cause.Code), text(o.Cause.Text), o.Cause.Retryable}
 	}
 	e.Data.Cut = cut
 	return e
+}
+
+// links are those of units.yaml; for the run's log else what the event says. None is cut: half an address leads nowhere.
+func links(m channel.Message, text func(string) string) *Links {
+	var all Links
+	whole := func(url string) string {
+		if text(url) == url {
+			return url
+		}
+		return ""
+	}
+	if log := m.Outcome.LogRef; strings.HasPrefix(log, "https://") || strings.HasPrefix(log, "http://") {
+		all.Run = whole(log)
+	}
+	for _, l := range m.Links {
+		switch l.Name {
+		case "run":
+			all.Run = whole(l.URL)
+		case "rejected":
+			all.Rejected = whole(l.URL)
+		case "runbook":
+			all.Runbook = whole(l.URL)
+		}
+	}
+	if all == (Links{}) {
+		return nil
+	}
+	return &all
 }
 
 func rows(m channel.Message) Rows {

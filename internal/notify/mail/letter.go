@@ -113,11 +113,13 @@ var page = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
 {{end}}{{with .Rows}}<p style="margin: 4px 0;">{{.}}</p>
 {{end}}<p style="margin: 10px 0 4px 0;"><b>{{.Label.Todo}}</b> {{.Todo}}</p>
 {{with .Ask}}<p style="margin: 4px 0;">{{$.Label.Ask}} {{.}}</p>
+{{end}}{{range .Links}}<p style="margin: 4px 0;"><a href="{{.URL}}">{{.Text}}</a></p>
 {{end}}<p style="margin: 12px 0 0 0; font-size: 12px; color: #595959;">{{.Footer}}</p>
 </body></html>
 `))
 
-// HTML is the message as a page, without any link or picture: what an error's text says is shown, never followed.
+// HTML is the message as a page, without any picture, and with no link but those of units.yaml: what an error's text says is
+// shown, never followed.
 func HTML(m channel.Message) (string, error) {
 	const free = 8 << 10
 	lines := make([]string, 0, len(m.Lines))
@@ -131,7 +133,7 @@ func HTML(m channel.Message) (string, error) {
 	var b bytes.Buffer
 	err := page.Execute(&b, map[string]any{
 		"Lang": m.Lang(), "Label": m.Labels(), "Subject": Subject(m), "First": cut(m.First(), free), "Lines": lines, "Why": cut(m.Why, free), "Rows": cut(m.Rows, free), "Todo": cut(m.Todo, free),
-		"Ask": cut(m.Ask, free), "Footer": cut(m.Footer, free),
+		"Ask": cut(m.Ask, free), "Links": m.Links, "Footer": cut(m.Footer, free),
 	})
 	return b.String(), err
 }

@@ -69,6 +69,7 @@ func render(p channel.Post) (string, []slackgo.Block) {
 		do = append(do, mention(p.Mention))
 	}
 	section(do...)
+	section(strings.Join(links(m), " · "))
 	var small []slackgo.MixedElement
 	for _, s := range []string{m.Footer, strings.TrimSpace(more(p))} {
 		if s = cut(escape(s), maxSection); s != "" {
@@ -79,6 +80,16 @@ func render(p channel.Post) (string, []slackgo.Block) {
 		blocks = append(blocks, slackgo.NewContextBlock("", small...))
 	}
 	return text, blocks
+}
+
+// links come from units.yaml: no error's text can forge one. One that is too long to be whole is left out.
+func links(m channel.Message) (all []string) {
+	for _, l := range m.Links {
+		if url := escape(l.URL); utf16Len(url) <= maxLine && !strings.ContainsAny(l.URL, "<>|\n ") {
+			all = append(all, "<"+url+"|"+escape(l.Text)+">")
+		}
+	}
+	return all
 }
 
 // maxPages are the sections that the lines of a message may fill: a digest of a big unit has many.

@@ -54,6 +54,9 @@ func chatOf(p channel.Post) chat {
 	if m.Ask != "" {
 		lines = append(lines, m.Labels().Ask+" "+m.Ask)
 	}
+	for _, l := range m.Links {
+		lines = append(lines, l.Text+": "+l.URL)
+	}
 	lines = append(lines, m.Footer)
 	thread := m.Incident
 	if thread == "" {

@@ -5,6 +5,7 @@ import "weir/internal/outcome"
 var english = Set{
 	Tag:    "en",
 	Labels: Labels{Why: "Why:", Todo: "What to do:", Ask: "Ask:", Continues: "This continues an earlier message that can no longer be changed."},
+	Links:  Links{Run: "Run log", Rejected: "Rejected rows", Runbook: "Runbook"},
 	Forms: Forms{
 		Days: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}, LongDays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 		Months: [12]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},

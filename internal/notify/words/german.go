@@ -6,6 +6,7 @@ import "weir/internal/outcome"
 var german = Set{
 	Tag:    "de",
 	Labels: Labels{Why: "Grund:", Todo: "Was zu tun ist:", Ask: "Fragen an:", Continues: "Dies setzt eine frühere Nachricht fort, die nicht mehr geändert werden kann."},
+	Links:  Links{Run: "Protokoll des Laufs", Rejected: "Abgewiesene Zeilen", Runbook: "Betriebshandbuch"},
 	Forms: Forms{
 		Days: [7]string{"So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"}, LongDays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		Months: [12]string{"Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."},

@@ -52,6 +52,7 @@ func Fill(text string, pairs ...string) string {
 type Set struct {
 	Tag    string // BCP 47
 	Labels Labels
+	Links  Links
 	Forms  Forms
 
 	States map[outcome.State]State
@@ -68,6 +69,9 @@ type Set struct {
 
 // Labels stand before a message's parts.
 type Labels struct{ Why, Todo, Ask, Continues string }
+
+// Links are what addresses lead to.
+type Links struct{ Run, Rejected, Runbook string }
 
 // A State is how a state is called.
 type State struct {
