@@ -215,8 +215,16 @@ func waiting(ctx context.Context, tx *sql.Tx, st *story, m *channel.Message) err
 // effectNote says what a job waits with, in the words of the cause's readers.
 func (s *Service) effectNote(o outcome.Outcome, cause string) string {
 	unit, _, _ := strings.Cut(cause, "/")
-	w := s.words(unit)
-	return words.Fill(w.Fold.Now, "job", o.Job, "state", w.States[o.State].Brief, "at", words.Time(o.When().In(s.zoneOf(o.Unit))))
+	w, zone := s.words(unit), s.zoneOf(o.Unit)
+	form, due := w.Fold.Now, s.due(o)
+	switch {
+	case due.IsZero():
+	case o.State.Overdue():
+		form = w.Fold.Due
+	default:
+		form = w.Fold.Failed
+	}
+	return words.Fill(form, "job", o.Job, "state", w.States[o.State].Brief, "at", words.Time(o.When().In(zone)), "due", words.Time(due.In(zone)))
 }
 
 // mostWaiting is how many jobs are named; the others are counted.

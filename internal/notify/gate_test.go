@@ -45,6 +45,21 @@ func TestAFailureThatAnotherOneExplainsIsALineInItsMessage(t *testing.T) {
 	})
 }
 
+// When the reader of a cause's message sees what waits, it says until when that was due.
+func TestALineAboutAnEffectSaysWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deskOf(t, nights+"expect: {gl_report: {schedule: \"0 6 * * 1-5\", business_date: previous_working_day, finish_by: \"09:00\"}, gl_stock: {schedule: \"0 6 * * 1-5\", business_date: previous_working_day, finish_by: \"10:00\"}}\n")
+		defer func() { closed(t, d.Service) }()
+		d.sleepTo("2026-11-23 09:05")
+		d.tell(ends("settlements_daily", outcome.Failed, "2026-11-20"))
+		d.tell(ends("gl_report", outcome.Late, "2026-11-20"), ends("gl_stock", outcome.Failed, "2026-11-20"), ends("gl_other", outcome.Failed, "2026-11-20"))
+		got := d.daily.calls[len(d.daily.calls)-1].post.Message.Text()
+		if want := "Also waiting for it: gl_other (failed 09:05), gl_report (due 09:00), gl_stock (failed 09:05, due 10:00)\n"; !strings.Contains(got, want) {
+			t.Errorf("the cause says\n%s", got)
+		}
+	})
+}
+
 func TestAnEffectIsFoldedOnlyWhereItsCauseIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deskOf(t, strings.Replace(nights, "routes:\n", "routes:\n  - {when: job = gl_risk, to: [platform]}\n", 1))
