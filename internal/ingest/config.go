@@ -7,7 +7,8 @@
 // Each record between the topic's start position and the cursor in the table is there once: as a row of the table, or with
 // its bytes, its position and the reason in the quarantine table. Positions come from the table, never from a consumer group;
 // the group's offsets are committed afterwards, for lag tools. A record that cannot be decoded never stops the job and is
-// never dropped; past a limit the job stops and commits nothing of the flood. While the registry is away, schemas that are
+// never dropped; past a limit the job stops and commits nothing of the flood. A new schema's columns come to the table in the commit of the first rows
+// that have them; what no table can take stops the job with its name. While the registry is away, schemas that are
 // known go on and others wait.
 package ingest
 
@@ -27,12 +28,20 @@ type Config struct {
 	Subject      string          `yaml:"subject,omitempty" jsonschema:"description=registry subject whose newest schema a new table is made from (default: TOPIC-value)"`
 	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
 	Quarantine   Quarantine      `yaml:"quarantine,omitempty" jsonschema:"description=how much may be refused in one run before the job stops"`
+	NewSchema    string          `yaml:"new_schema,omitempty" jsonschema:"enum=evolve,enum=quarantine,enum=stop,description=what to do with messages whose schema has columns that the table lacks or wider types: give the table the columns in the commit of the first rows (evolve, the default), refuse the messages (quarantine), or stop"`
 	RegistryWait config.Duration `yaml:"registry_wait,omitempty" jsonschema:"description=how long a batch waits for a registry that does not answer (default 5m)"`
 	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
 	Processes    Processes       `yaml:"processes,omitempty" jsonschema:"description=read the topic with worker processes on this host: as many as the load needs (default: in the process of the run)"`
 	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
 }
+
+// Choices of new_schema.
+const (
+	evolve      = "evolve"
+	quarantined = "quarantine"
+	stop        = "stop"
+)
 
 // Processes bound the worker processes of the job.
 type Processes struct {
@@ -75,6 +84,9 @@ func (c Config) Validate() []config.Invalid {
 	}
 	if c.Start != "earliest" && c.Start != "latest" {
 		say("start", "expected earliest or latest (where to begin when the table has no cursor yet), got %q", c.Start)
+	}
+	if c.NewSchema != "" && c.NewSchema != evolve && c.NewSchema != quarantined && c.NewSchema != stop {
+		say("new_schema", "expected evolve, quarantine or stop (what to do with messages whose schema does not fit the table), got %q", c.NewSchema)
 	}
 	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
 		say("commit", "expected positive limits")

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/avro"
+	"weir/internal/cli"
+	"weir/internal/lake"
 	"weir/internal/quarantine"
 	"weir/internal/registry"
 	"weir/internal/stamp"
@@ -31,9 +33,10 @@ type Schemas interface {
 	Latest(ctx context.Context, subject string) (id int, s *avro.Schema, err error)
 }
 
-// decoded is what the transform hands to the sink: rows or refused records.
+// decoded is what the transform hands to the sink: rows of a shape, or refused records.
 type decoded struct {
 	rows    arrow.RecordBatch
+	shape   *lake.Shape
 	refused []quarantine.Row
 }
 
@@ -41,8 +44,10 @@ type decoded struct {
 type decoder struct {
 	schemas Schemas
 	wait    time.Duration // for a registry that does not answer
-	table   string
-	schema  *arrow.Schema // of the table, with field ids
+	table   *lake.Table
+	policy  string // Config.NewSchema
+	shape   *lake.Shape
+	schema  *arrow.Schema // of the shape, with field ids
 	values  *arrow.Schema // without the provenance columns
 	batch   *avro.Batch
 	from    *provenance
@@ -50,10 +55,20 @@ type decoder struct {
 	unknown map[int]error // ids that the registry did not know, within this part
 }
 
-func newDecoder(schemas Schemas, wait time.Duration, table string, s *arrow.Schema) (*decoder, error) {
-	d := &decoder{schemas: schemas, wait: wait, table: table, schema: s, plans: map[int]*avro.Plan{}, unknown: map[int]error{}}
+func newDecoder(schemas Schemas, wait time.Duration, table *lake.Table, policy string) (*decoder, error) {
+	d := &decoder{schemas: schemas, wait: wait, table: table, policy: policy, unknown: map[int]error{}}
+	shape, err := table.Shape()
+	if err != nil {
+		return nil, minibatch.Fatal(fmt.Errorf("table %s: %w", table.Name(), err))
+	}
+	return d, d.fit(shape)
+}
+
+// fit prepares for rows of a shape; the batch must be empty.
+func (d *decoder) fit(shape *lake.Shape) error {
+	d.shape, d.schema, d.plans = shape, shape.Schema(), map[int]*avro.Plan{}
 	var fields []arrow.Field
-	for _, f := range s.Fields() {
+	for _, f := range d.schema.Fields() {
 		if f.Name != quarantine.Kafka.Name && f.Name != quarantine.Load.Name {
 			fields = append(fields, f)
 		}
@@ -61,12 +76,12 @@ func newDecoder(schemas Schemas, wait time.Duration, table string, s *arrow.Sche
 	d.values = arrow.NewSchema(fields, nil)
 	var err error
 	if d.batch, err = avro.NewBatch(d.values); err != nil {
-		return nil, minibatch.Fatal(fmt.Errorf("table %s: %w", table, err))
+		return minibatch.Fatal(fmt.Errorf("table %s: %w", d.table.Name(), err))
 	}
-	if d.from = newProvenance(s); d.from.kafka == nil {
-		return nil, minibatch.Fatal(fmt.Errorf("table %s has no column %s: it was not made by an ingest job; choose another table", table, quarantine.Kafka.Name))
+	if d.from = newProvenance(d.schema); d.from.kafka == nil {
+		return minibatch.Fatal(fmt.Errorf("table %s has no column %s: it was not made by an ingest job; choose another table", d.table.Name(), quarantine.Kafka.Name))
 	}
-	return d, nil
+	return nil
 }
 
 // run decodes until the input ends.
@@ -78,6 +93,12 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], e
 		var refused []quarantine.Row
 		for _, r := range recs {
 			no, err := d.add(ctx, r)
+			if w := (*wider)(nil); errors.As(err, &w) {
+				if err := errors.Join(d.flush(emit), d.fit(w.shape)); err != nil {
+					return err
+				}
+				no, err = d.add(ctx, r)
+			}
 			if err != nil {
 				return err
 			}
@@ -114,6 +135,9 @@ func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, erro
 			if errors.Is(err, registry.ErrUnknownID) {
 				return refuse(r, quarantine.UnknownSchema, id, err), nil
 			}
+			if errors.Is(err, errMisfit) {
+				return refuse(r, quarantine.Misfit, id, err), nil
+			}
 			return nil, err
 		}
 	}
@@ -138,10 +162,44 @@ func (d *decoder) plan(ctx context.Context, id int) (*avro.Plan, error) {
 	}
 	p, err := avro.Compile(s, d.values)
 	if err != nil {
-		return nil, minibatch.Fatal(fmt.Errorf("schema %d does not fit table %s: %w", id, d.table, err))
+		err = d.misfit(s, fmt.Errorf("schema %d does not fit table %s: %w", id, d.table.Name(), err))
+		if errors.Is(err, errMisfit) {
+			d.unknown[id] = err
+		}
+		return nil, err
 	}
 	d.plans[id] = p
 	return p, nil
+}
+
+// A wider shape of the table is needed: what was decoded so far goes out in the one before.
+type wider struct{ shape *lake.Shape }
+
+func (*wider) Error() string { return "the table needs more columns" }
+
+// errMisfit is a schema whose messages the job refuses.
+var errMisfit = errors.New("new_schema: quarantine")
+
+// misfit does with a schema that does not fit what the job says.
+func (d *decoder) misfit(s *avro.Schema, why error) error {
+	switch d.policy {
+	case quarantined:
+		return fmt.Errorf("%w (%w)", why, errMisfit)
+	case stop:
+		return minibatch.Fatal(&cli.Error{Err: why, Hint: "`new_schema: evolve` gives the table the columns, `new_schema: quarantine` refuses these messages"})
+	}
+	values, err := avro.ArrowSchema(s)
+	if err != nil {
+		return minibatch.Fatal(why)
+	}
+	shape, err := d.table.Widen(values)
+	if err != nil {
+		return minibatch.Fatal(&cli.Error{Err: fmt.Errorf("%w; %w", why, err), Hint: "`new_schema: quarantine` refuses these messages until the producer is mended"})
+	}
+	if shape == d.shape { // it has all columns, and yet there is no way into them
+		return minibatch.Fatal(why)
+	}
+	return &wider{shape}
 }
 
 // schemaOf waits for a registry that does not answer: its silence says nothing about the record.
@@ -182,7 +240,7 @@ func (d *decoder) flush(emit minibatch.Emit[decoded]) error {
 	for _, c := range cols {
 		c.Release()
 	}
-	return emit(decoded{rows: b})
+	return emit(decoded{rows: b, shape: d.shape})
 }
 
 func refuse(r *kgo.Record, why quarantine.Reason, schema int, err error) *quarantine.Row {

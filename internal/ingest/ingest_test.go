@@ -354,7 +354,7 @@ func TestASchemaThatDoesNotFitTheTableStops(t *testing.T) {
 	id, err := s.reg.Register(t.Context(), "orders-value", wider)
 	s.ok(err)
 	s.send(&kgo.Record{Value: framed(id, s.value(1)[5:])})
-	_, err = s.job(Config{}).Run(t.Context(), minibatch.Drain, nil)
+	_, err = s.job(Config{NewSchema: stop}).Run(t.Context(), minibatch.Drain, nil)
 	if err == nil || !strings.Contains(err.Error(), "does not fit table shop.orders: field fee: there is no such column") {
 		t.Errorf("got %v", err)
 	}

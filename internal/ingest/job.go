@@ -132,7 +132,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 	if wait == 0 {
 		wait = 5 * time.Minute
 	}
-	d, err := newDecoder(j.parts.Schemas, wait, j.cfg.Table, j.sink.table.Schema())
+	d, err := newDecoder(j.parts.Schemas, wait, j.sink.table, j.cfg.NewSchema)
 	if err != nil {
 		return err
 	}

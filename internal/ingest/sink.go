@@ -58,27 +58,59 @@ func (s *sink) Position(ctx context.Context, job string) (minibatch.Cursor, erro
 func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
 	var refused []quarantine.Row
 	var kept int64
-	rows := func(yield func(arrow.RecordBatch, error) bool) {
-		for d, err := range in {
+	next, end := iter.Pull2(in)
+	defer end()
+	var ahead *decoded // of another shape than the file before
+	take := func() (d decoded, err error, ok bool) {
+		if ahead != nil {
+			d, ahead = *ahead, nil
+			return d, nil, true
+		}
+		for {
+			d, err, ok = next()
+			if !ok {
+				return d, nil, false
+			}
 			for _, r := range d.refused {
 				refused, kept = append(refused, r), kept+r.Bytes()
 			}
-			switch {
-			case err == nil && (int64(len(refused)) > s.most || kept > refusedBytes):
+			if err == nil && (int64(len(refused)) > s.most || kept > refusedBytes) {
 				err = s.flood(refused)
-			case err == nil && d.rows == nil:
-				continue
 			}
-			if !yield(d.rows, err) || err != nil {
-				return
+			if err != nil || d.rows != nil {
+				return d, err, true
 			}
 		}
 	}
 	var st staged
-	var err error
-	if st.rows, err = s.table.Write(ctx, rows); err != nil {
-		return minibatch.Staged{Value: st}, operator(err)
+	for {
+		d, err, ok := take()
+		if err == nil && !ok {
+			break
+		}
+		if err != nil {
+			return minibatch.Staged{Value: st}, operator(err)
+		}
+		shape := d.shape
+		ahead = &d
+		files, err := s.table.WriteShape(ctx, shape, func(yield func(arrow.RecordBatch, error) bool) {
+			for {
+				d, err, ok := take()
+				if ok && err == nil && d.shape != shape {
+					ahead = &d
+					return
+				}
+				if !ok || !yield(d.rows, err) || err != nil {
+					return
+				}
+			}
+		})
+		st.rows = append(st.rows, files...)
+		if err != nil {
+			return minibatch.Staged{Value: st}, operator(err)
+		}
 	}
+	var err error
 	out := minibatch.Staged{Quarantined: int64(len(refused))}
 	for _, f := range st.rows {
 		out.Rows += f.Rows

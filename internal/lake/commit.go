@@ -83,7 +83,7 @@ func (t *Table) Commit(ctx context.Context, c Commit) (Receipt, error) {
 		if err == nil {
 			return Receipt{Snapshot: got, At: time.Now(), Tries: try}, nil
 		}
-		if errors.Is(err, ErrMoved) || errors.Is(err, errGone) || diskFull(err) {
+		if errors.Is(err, ErrMoved) || errors.Is(err, errGone) || errors.Is(err, errShape) || diskFull(err) {
 			return Receipt{}, fmt.Errorf("commit to table %s: %w", t.name, err)
 		}
 		last = err
@@ -120,7 +120,10 @@ func (t *Table) try(ctx context.Context, tbl *table.Table, c Commit) (int64, err
 	}
 	now := Position{Cursor: next, Commit: c.ID, Seq: at.Seq + 1}
 	_, fs := t.current()
-	tx := tbl.NewTransaction()
+	tx, err := t.reshape(ctx, tbl, c.Add)
+	if err != nil {
+		return 0, err
+	}
 	// Pins the head: without it iceberg-go would move the requirement to a newer head by itself.
 	if err := tx.AssertRefSnapshotID(table.MainBranch); err != nil {
 		return 0, err
@@ -144,6 +147,7 @@ func (t *Table) try(ctx context.Context, tbl *table.Table, c Commit) (int64, err
 	}
 	t.mu.Lock()
 	t.tbl = done
+	t.settled(done)
 	t.mu.Unlock()
 	return done.CurrentSnapshot().SnapshotID, nil
 }

@@ -9,6 +9,9 @@
 // unknown is resolved inside Commit, by looking for the commit id in the table's history, before it returns. No file is
 // deleted while a commit's result is unknown. Files are on the disk (fsync) before a commit refers to them.
 //
+// Columns that Widen adds come to the table with the first files that have them, in their commit; two writers that widen a table in
+// different ways do not mix: the later one's files are refused, and written anew they fit.
+//
 // The tables are plain Iceberg (format 2, Parquet zstd, all columns optional) in a catalog named "weir": any Iceberg
 // reader can read them without weir. What a cursor means is its owner's business.
 package lake
@@ -207,6 +210,8 @@ type Table struct {
 	mu  sync.RWMutex
 	tbl *table.Table
 	fs  storage.FS // of its location
+
+	wider *Shape // with columns that the table gets with the next commit; nil: it has all
 }
 
 // Name is the table's full name.
@@ -233,6 +238,7 @@ func (t *Table) load(ctx context.Context) (*table.Table, error) {
 	tbl := t.through(got, fs)
 	t.mu.Lock()
 	t.tbl, t.fs = tbl, fs
+	t.settled(tbl)
 	t.mu.Unlock()
 	return tbl, nil
 }

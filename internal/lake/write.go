@@ -25,6 +25,7 @@ type File struct {
 	Path        string // without scheme if it is local; otherwise its URI, unless Lake.Local has made it a copy's path
 	Rows, Bytes int64
 	data        iceberg.DataFile
+	shape       *Shape // nil: the table's own columns
 }
 
 func fileOf(df iceberg.DataFile) File {
@@ -34,11 +35,25 @@ func fileOf(df iceberg.DataFile) File {
 // Write writes batches, which must have the table's Schema, into new data files. It releases each batch. On an error no
 // file is left behind. One call uses one core; for two cores call it twice.
 func (t *Table) Write(ctx context.Context, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
-	tbl, fs := t.current()
+	tbl, _ := t.current()
+	return t.write(ctx, tbl, t.Schema(), batches)
+}
+
+// WriteShape is Write for batches of a shape, which may have columns that the table gets with these files.
+func (t *Table) WriteShape(ctx context.Context, s *Shape, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
+	files, err := t.write(ctx, s.tbl, s.schema, batches)
+	for i := range files {
+		files[i].shape = s
+	}
+	return files, err
+}
+
+func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
+	_, fs := t.current()
 	rec := &recorder{FS: fs}
 	var files []File
 	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
-	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), t.Schema(), batches, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {
+	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
 		}

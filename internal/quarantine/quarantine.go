@@ -28,6 +28,7 @@ type Reason string
 const (
 	NotFramed     Reason = "not_framed"     // no Confluent header
 	UnknownSchema Reason = "unknown_schema" // the registry does not know the id
+	Misfit        Reason = "misfit"         // the schema does not fit the table, and the job says that such messages are refused
 	Undecodable   Reason = "undecodable"    // the bytes do not fit their schema
 	NoValue       Reason = "no_value"       // a tombstone, where the table keeps every message
 )

@@ -32,11 +32,18 @@ func Save(dir string, r *Result) (string, error) {
 }
 
 func writeWhole(path string, b []byte) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o644); err != nil { //nolint:gosec // figures, no secrets: CI's next step may run as somebody else
-		return errors.Join(err, os.Remove(tmp))
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // shards of a run may share a home
+	if err != nil {
+		return err
 	}
-	return os.Rename(tmp, path)
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil { // figures, no secrets: CI's next step may run as somebody else
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }
 
 // List names the runs of a home that have a result, oldest first.
