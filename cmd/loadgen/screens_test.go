@@ -31,6 +31,9 @@ func TestEveryKeyOfTheLoadScreenReachesAVerb(t *testing.T) {
 		ld.Apply(&control.Snapshot{Load: &control.Load{State: state}})
 		for _, k := range ld.Keys() {
 			i := k.Do()
+			if k.Verb == "" && i.Verb == "" { // it only shows something
+				continue
+			}
 			if k.Verb == "" || i.Verb != k.Verb || offered[k.Verb] == nil {
 				t.Errorf("%s: key %s is shown with %q and calls %q; offered are %v", state, k.Label, k.Verb, i.Verb, slices.Sorted(maps.Keys(offered)))
 				continue
