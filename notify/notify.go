@@ -20,8 +20,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"strings"
 
 	"weir/internal/notify"
 	"weir/internal/notify/channel"
@@ -121,11 +120,8 @@ func Open(ctx context.Context, c Config) (*Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Home == "" {
-		c.Home = filepath.Dir(c.Outbox)
-		if _, err := os.Stat(c.Home); err != nil { // an address
-			c.Home = "."
-		}
+	if c.Home == "" && strings.Contains(c.Outbox, "://") {
+		c.Home = "."
 	}
 	s, err := notify.Open(ctx, c.Outbox, units, notify.Options{
 		Home: c.Home, Stdout: c.Console, Stderr: c.Console, Getenv: c.Getenv, Log: c.Log, Extra: c.Channels,

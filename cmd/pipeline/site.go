@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/cli"
@@ -37,7 +38,8 @@ type site struct {
 	notify  *notify.Service
 	hub     *control.Hub
 	outbox  show.Outbox
-	echo    *quietable // where console channels echo to
+	unsent  atomic.Pointer[string] // why this process sends no messages any more
+	echo    *quietable             // where console channels echo to
 
 	stop    context.CancelFunc // of what runs in the background
 	workers sync.WaitGroup
@@ -155,7 +157,8 @@ func (s *site) background(ctx context.Context, verbs map[string]control.Verb) er
 	}
 	s.workers.Go(func() {
 		if err := s.notify.Run(ctx); err != nil {
-			s.part("notify", control.Down, err.Error())
+			why := err.Error()
+			s.unsent.Store(&why)
 		}
 	})
 	s.workers.Go(func() { s.relay(ctx) })
@@ -167,10 +170,10 @@ func (s *site) relay(ctx context.Context) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := s.notify.Relay(ctx, s.ledger); err != nil && ctx.Err() == nil {
-			s.part("notify", control.Warn, err.Error())
+		_, err := s.notify.Relay(ctx, s.ledger)
+		if ctx.Err() == nil {
+			s.showOutbox(ctx, err)
 		}
-		s.showOutbox(ctx)
 		s.showRuns(ctx)
 		select {
 		case <-ctx.Done():
@@ -209,16 +212,22 @@ func (s *site) showRuns(ctx context.Context) {
 	s.hub.Update(func(sn *control.Snapshot) { sn.Runs = shown })
 }
 
-func (s *site) showOutbox(ctx context.Context) {
+// showOutbox shows the outbox; relayed is why outcomes do not get into it.
+func (s *site) showOutbox(ctx context.Context, relayed error) {
 	n, err := s.outbox.Look(ctx, s.notify)
-	if err != nil {
-		return
-	}
 	state, detail := control.OK, ""
-	for _, c := range n.Channels {
-		if c.State != control.OK {
-			state, detail = c.State, c.Name+": "+c.Detail
+	if err = errors.Join(relayed, err); err != nil {
+		state, detail = control.Warn, err.Error()
+	}
+	if n != nil {
+		for _, c := range n.Channels {
+			if c.State != control.OK && state != control.Down {
+				state, detail = c.State, c.Name+": "+c.Detail
+			}
 		}
+	}
+	if why := s.unsent.Load(); why != nil {
+		state, detail = control.Down, *why
 	}
 	s.part("notify", state, detail)
 }
@@ -233,7 +242,7 @@ func (s *site) told(ctx context.Context) error {
 	if err := s.notify.Drain(ctx); err != nil {
 		fmt.Fprintf(s.app.Stderr, "pipeline: %v; `notify serve` or the next run sends it\n", err)
 	}
-	s.showOutbox(ctx)
+	s.showOutbox(ctx, nil)
 	return nil
 }
 

@@ -93,7 +93,7 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], e
 		var refused []quarantine.Row
 		for _, r := range recs {
 			no, err := d.add(ctx, r)
-			if w := (*wider)(nil); errors.As(err, &w) {
+			for w := (*wider)(nil); errors.As(err, &w); { // once more if another part has widened it meanwhile
 				if err := errors.Join(d.flush(emit), d.fit(w.shape)); err != nil {
 					return err
 				}

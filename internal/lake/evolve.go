@@ -92,37 +92,52 @@ var errShape = errors.New("its columns have changed meanwhile, in another way th
 // transaction: where a batch has met several new schemas, those before the last come in swaps of their own just before, and a crash
 // in between leaves columns without rows, which the next try finds there.
 func (t *Table) reshape(ctx context.Context, tbl *table.Table, add []File) (*table.Transaction, error) {
-	var last *Shape
+	last := &Shape{}
 	for _, f := range add {
-		if f.shape != nil && (last == nil || len(f.shape.wanted) > len(last.wanted)) {
+		if f.shape != nil && len(f.shape.wanted) > len(last.wanted) {
 			last = f.shape
 		}
 	}
-	if last == nil || holds(tbl.Schema(), last.tbl.Schema()) {
+	if fits(tbl.Schema(), add) {
 		return tbl.NewTransaction(), nil
 	}
 	for i, w := range last.wanted {
 		tx := tbl.NewTransaction()
 		if err := unite(tx, w); err != nil {
-			return nil, fmt.Errorf("%w (%w)", errShape, err)
+			return nil, t.anew(err)
 		}
 		staged, err := tx.StagedTable()
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case i == len(last.wanted)-1 && !holds(staged.Schema(), last.tbl.Schema()): // another writer's columns have taken these numbers
-			return nil, errShape
-		case i == len(last.wanted)-1:
+		case i == len(last.wanted)-1 && fits(staged.Schema(), add):
 			return tx, nil
-		case staged.Schema().Equals(tbl.Schema()):
+		case i == len(last.wanted)-1 || staged.Schema().Equals(tbl.Schema()):
 			continue
 		}
 		if tbl, err = tx.Commit(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return tbl.NewTransaction(), nil
+	return nil, t.anew(nil) // another writer's columns have taken these numbers
+}
+
+// fits reports that all files can be read as files of a schema. Each of them counts: one may have been written for columns of which the
+// newest shape knows nothing.
+func fits(s *iceberg.Schema, add []File) bool {
+	return !slices.ContainsFunc(add, func(f File) bool { return f.shape != nil && !holds(s, f.shape.tbl.Schema()) })
+}
+
+// anew is errShape; what is written from now on is written for the columns that the table has.
+func (t *Table) anew(why error) error {
+	t.mu.Lock()
+	t.wider = nil
+	t.mu.Unlock()
+	if why != nil {
+		return fmt.Errorf("%w (%w)", errShape, why)
+	}
+	return errShape
 }
 
 // holds reports that files with the columns of some can be read as files of all.

@@ -169,6 +169,48 @@ func TestTwoWritersWidenATable(t *testing.T) {
 	wantIDs(t, old, 7)
 }
 
+// Files of one batch that were written for columns of different writers: whichever is the widest, none of them may come to stand under
+// another column.
+func TestNoFileComesUnderAnotherColumn(t *testing.T) {
+	home := t.TempDir()
+	l := open(t, home)
+	a := ensure(t, l)
+	if _, err := appendRows(t, a, "seed", 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	mine := widen(t, a, column("mine", arrow.BinaryTypes.String))
+	first, err := a.WriteShape(t.Context(), mine, one(mine, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := open(t, home).Table(t.Context(), "bank.rows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := commitShape(t, b, "b", widen(t, b, column("theirs", arrow.BinaryTypes.String)), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	more := widen(t, a, column("more", arrow.BinaryTypes.String))
+	second, err := a.WriteShape(t.Context(), more, one(more, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, add := range [][]File{append(slices.Clone(first), second...), append(slices.Clone(second), first...), first} {
+		if _, err := a.Commit(t.Context(), Commit{Job: "a", ID: "a1", To: cursor(3), Add: add}); !errors.Is(err, errShape) {
+			t.Fatalf("taken: %v", err)
+		}
+	}
+	if err := commitShape(t, a, "a", widen(t, a, column("mine", arrow.BinaryTypes.String)), 2); err != nil {
+		t.Fatalf("written anew: %v", err)
+	}
+	if got := names(a.Schema()); !strings.HasSuffix(got, "theirs utf8, mine utf8") {
+		t.Errorf("columns %s", got)
+	}
+}
+
 func TestWhatCannotBeWidened(t *testing.T) {
 	tbl := ensure(t, open(t, t.TempDir()))
 	for _, want := range []*arrow.Schema{

@@ -54,7 +54,7 @@ func (o *Outbox) Look(ctx context.Context, s *notify.Service) (*control.Notify, 
 		sn.Notify = n
 		sn.Attention = slices.DeleteFunc(sn.Attention, func(a control.Attention) bool { return a.Screen == NotifyScreen })
 		for _, a := range lines {
-			if a.What == failed && slices.ContainsFunc(sn.Attention, func(b control.Attention) bool { return b.Job == a.Job && b.What == failed }) {
+			if a.What == failed && slices.ContainsFunc(sn.Attention, func(b control.Attention) bool { return b.Job == a.Job && b.Unit == a.Unit && b.What == failed }) {
 				continue // the program that ran it has told why
 			}
 			sn.Attention = append(sn.Attention, a)

@@ -23,6 +23,7 @@ type Notify struct {
 	failed string         // why there is none
 	asked  question       // for which it was
 	at     time.Time
+	calls  int
 
 	zone *time.Location // of the times in messages; nil: the terminal's
 
@@ -164,11 +165,16 @@ func (nt *Notify) look(again bool) Intent {
 	if q == nt.asked && !again {
 		return Intent{}
 	}
+	if q.id != nt.asked.id {
+		nt.failed = ""
+	}
 	nt.asked = q
+	nt.calls++
+	call := nt.calls
 	got := new(control.Trace)
 	return Intent{Verb: control.VerbNotifyTrace, Args: map[string]int64{"id": m.ID}, Quiet: true, Into: got, Then: func(err error) Intent {
 		switch {
-		case nt.asked.id != q.id: // another one is selected by now
+		case nt.calls != call: // a later question is on its way, perhaps about another message
 		case err != nil:
 			nt.failed = err.Error()
 		default:
@@ -220,6 +226,9 @@ func (nt *Notify) preview() Intent {
 	t := nt.traced()
 	if t == nil {
 		return nt.missing()
+	}
+	if len(t.Previews) == 0 {
+		return Intent{Say: "its server tells no preview", Bad: true}
 	}
 	d := &Scroll{Name: "Preview"}
 	for _, p := range t.Previews {
