@@ -19,7 +19,8 @@ const heatRows = 2
 // HeatBound is the lower end of a row, ms.
 func HeatBound(row int) float64 { return math.Exp2(float64(row)/heatRows) / 1000 }
 
-func heatRow(us int64) int { return int(math.Floor(heatRows * math.Log2(float64(max(us, 1))))) }
+// HeatRow is the row of a time in µs.
+func HeatRow(us int64) int { return int(math.Floor(heatRows * math.Log2(float64(max(us, 1))))) }
 
 // heat makes columns of the intervals. Those that are closed stay as they are: only the last one is counted anew each time.
 func (s *series) heat() []HeatColumn {
@@ -32,7 +33,7 @@ func (s *series) heat() []HeatColumn {
 		}
 		c := HeatColumn{Start: x.Start, End: x.End}
 		x.Response.ForEachBucket(func(us, n int64) bool { // from the shortest on
-			row := heatRow(us)
+			row := HeatRow(us)
 			if len(c.Counts) == 0 {
 				c.Low = row
 			}

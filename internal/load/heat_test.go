@@ -21,7 +21,7 @@ func TestHeat(t *testing.T) {
 	take(1000, 1000, 1010, 4100)
 	take()
 	got := s.heat()
-	if len(got) != 2 || got[0].Low != heatRow(1000) || got[0].Counts[0] != 3 || got[0].Counts[heatRow(4100)-heatRow(1000)] != 1 || len(got[1].Counts) != 0 {
+	if len(got) != 2 || got[0].Low != HeatRow(1000) || got[0].Counts[0] != 3 || got[0].Counts[HeatRow(4100)-HeatRow(1000)] != 1 || len(got[1].Counts) != 0 {
 		t.Errorf("%+v", got)
 	}
 	if low, high := HeatBound(got[0].Low), HeatBound(got[0].Low+1); low > 1 || high <= 1 {

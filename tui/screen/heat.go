@@ -20,10 +20,11 @@ func rowOf(ms float64) int { return int(math.Round(heatRows * math.Log2(max(ms, 
 // msOf is the lower end of a row.
 func msOf(row int) float64 { return math.Exp2(float64(row)/heatRows) / 1000 }
 
-// shade of a share: each of the four stands for two more decimals, so that one message in a million is seen, too.
-func shade(share float64) int {
+// shade of so many among all: each of the four stands for two more decimals, so that one message in a million is seen, too.
+func shade(n, of int64) int {
+	share := float64(n) / float64(max(of, 1))
 	switch {
-	case share <= 0:
+	case n <= 0 || of <= 0:
 		return -1
 	case share < 1e-4:
 		return 0
@@ -69,6 +70,7 @@ func (ld *Load) drawHeat(c *canvas.Canvas, s State, focused bool) {
 	a := axisOf(l, s)
 	limit, _ := limitOf(l, "p99")
 	cols := w - left
+	roles := make([]style.Role, rows)
 	for y := range rows {
 		from := low + (rows-1-y)*each
 		if (rows-y)%2 == 0 || rows < 5 {
@@ -77,14 +79,16 @@ func (ld *Load) drawHeat(c *canvas.Canvas, s State, focused bool) {
 		} else {
 			in.Text(left-1, y, style.Dim, in.Theme.V)
 		}
-		role := style.Accent
-		if limit > 0 && msOf(from) >= limit {
-			role = style.Warn
+		if roles[y] = style.Accent; limit > 0 && msOf(from) >= limit {
+			roles[y] = style.Warn
 		}
-		second := func(x int) float64 { return a.from + (a.to-a.from)*float64(x)/float64(cols) }
-		for x := range cols {
-			if k := shade(heatShare(l.Heat, second(x), second(x+1), from, from+each)); k >= 0 {
-				in.Text(left+x, y, role, in.Theme.Shades[k])
+	}
+	second := func(x int) float64 { return a.from + (a.to-a.from)*float64(x)/float64(cols) }
+	for x := range cols {
+		lines, sum := heatOf(l.Heat, second(x), second(x+1), low, each, rows)
+		for y, n := range lines {
+			if k := shade(n, sum); k >= 0 {
+				in.Text(left+x, y, roles[y], in.Theme.Shades[k])
 			}
 		}
 	}
@@ -93,21 +97,18 @@ func (ld *Load) drawHeat(c *canvas.Canvas, s State, focused bool) {
 	timeAxis(in.Sub(left, rows, cols, 2), a)
 }
 
-// heatShare is the part of the messages between two seconds that stands in these rows.
-func heatShare(all []control.HeatColumn, from, to float64, low, high int) float64 {
+// heatOf counts the messages between two seconds in each line, from the top down, and in all; a line has so many rows of the map.
+func heatOf(all []control.HeatColumn, from, to float64, low, each, lines int) (counts []int64, sum int64) {
+	counts = make([]int64, lines)
 	i := sort.Search(len(all), func(i int) bool { return all[i].To > from })
-	var in, sum int64
 	for ; i < len(all) && all[i].From < to; i++ {
-		first := rowOf(all[i].Low)
+		first := rowOf(all[i].Low) - low
 		for k, n := range all[i].Counts {
 			sum += n
-			if row := first + k; row >= low && row < high {
-				in += n
+			if row := first + k; row >= 0 && row < lines*each {
+				counts[lines-1-row/each] += n
 			}
 		}
 	}
-	if sum == 0 {
-		return 0
-	}
-	return float64(in) / float64(sum)
+	return counts, sum
 }

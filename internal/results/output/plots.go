@@ -188,9 +188,6 @@ func healthPlot(r *results.Result) plot {
 	return p
 }
 
-// heatRows are the rows of the heat map: four for each doubling would be too fine to see.
-const heatRows = 2
-
 // heatPlot shows the whole distribution over time: the darker, the more messages of that time's took so long.
 func heatPlot(r *results.Result) (plot, error) {
 	p, x := overTime(r, "All response times", "ms, logarithmic")
@@ -211,9 +208,8 @@ func heatPlot(r *results.Result) (plot, error) {
 			low, most = min(low, max(1, h.Min())), max(most, h.Max())
 		}
 	}
-	row := func(us int64) int { return int(math.Floor(heatRows * math.Log2(float64(max(us, 1))))) }
-	bottom, rows := row(low), row(most)-row(low)+1
-	y := scale{math.Exp2(float64(bottom)/heatRows) / 1000, math.Exp2(float64(bottom+rows)/heatRows) / 1000, true}
+	bottom, rows := load.HeatRow(low), load.HeatRow(most)-load.HeatRow(low)+1
+	y := scale{load.HeatBound(bottom), load.HeatBound(bottom + rows), true}
 	for v := math.Pow(10, math.Ceil(math.Log10(y.low))); v <= y.high; v *= 10 {
 		p.Y = append(p.Y, tick{100 * y.at(v), short(v)})
 	}
@@ -227,7 +223,7 @@ func heatPlot(r *results.Result) (plot, error) {
 		counts := make([]int64, rows)
 		for _, b := range h.Distribution() {
 			if b.Count > 0 {
-				counts[min(max(row(b.To)-bottom, 0), rows-1)] += b.Count
+				counts[min(max(load.HeatRow(b.To)-bottom, 0), rows-1)] += b.Count
 			}
 		}
 		left, right := x.x(r.Intervals[i].Start), x.x(r.Intervals[i].End)
