@@ -45,7 +45,7 @@ func (t *Table) newest() (*Shape, error) {
 
 // Widen is the newest shape with a schema's columns besides: what is missing, at any depth, is added as optional; int becomes long,
 // float double, a decimal gets more digits where the schema has that. What is narrower in the schema stays as it is. Every other
-// difference is a *SchemaError. Nothing is written: the table has the columns with the first commit of files of this shape.
+// difference is an error. Nothing is written: the table has the columns with the first commit of files of this shape.
 func (t *Table) Widen(want *arrow.Schema) (*Shape, error) {
 	if err := nameable(want); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.name, err)
@@ -62,7 +62,7 @@ func (t *Table) Widen(want *arrow.Schema) (*Shape, error) {
 	}
 	tx := old.tbl.NewTransaction()
 	if err := unite(tx, wanted); err != nil {
-		return nil, &SchemaError{Table: t.name, Cause: err}
+		return nil, fmt.Errorf("table %s cannot take the columns of the data: %w", t.name, err)
 	}
 	staged, err := tx.StagedTable()
 	if err != nil {
@@ -142,25 +142,15 @@ func (t *Table) anew(why error) error {
 
 // holds reports that files with the columns of some can be read as files of all.
 func holds(all, some *iceberg.Schema) bool {
-	have, err := iceberg.IndexByID(all)
-	if err != nil {
-		return false
-	}
 	want, err := iceberg.IndexByID(some)
 	if err != nil {
 		return false
 	}
-	names, err := iceberg.IndexNameByID(all)
-	if err != nil {
-		return false
-	}
-	wantNames, err := iceberg.IndexNameByID(some)
-	if err != nil {
-		return false
-	}
 	for id, f := range want {
-		g, ok := have[id]
-		if !ok || names[id] != wantNames[id] {
+		g, ok := all.FindFieldByID(id)
+		name, _ := all.FindColumnName(id)
+		wanted, _ := some.FindColumnName(id)
+		if !ok || name != wanted {
 			return false
 		}
 		if _, primitive := f.Type.(iceberg.PrimitiveType); primitive && !g.Type.Equals(f.Type) {

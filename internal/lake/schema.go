@@ -14,15 +14,9 @@ import (
 type SchemaError struct {
 	Table, Column string
 	Have, Want    string // types; Have is empty if the table lacks the column
-	Cause         error  // where the column is not named
 }
 
-func (e *SchemaError) Unwrap() error { return e.Cause }
-
 func (e *SchemaError) Error() string {
-	if e.Cause != nil {
-		return fmt.Sprintf("table %s cannot take the columns of the data: %v", e.Table, e.Cause)
-	}
 	if e.Have == "" {
 		return fmt.Sprintf("table %s has no column %s (%s)", e.Table, e.Column, e.Want)
 	}

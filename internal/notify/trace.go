@@ -127,14 +127,12 @@ func (s *Service) remedy(ctx context.Context, d DeliveryDetail) (string, error) 
 		return "redrive it if it still matters, or drop it with a reason", nil
 	case d.State == stHeld && d.Gate == "":
 		return "look in the channel whether it has arrived: if so drop it, if not redrive it", nil
-	case d.State == stHeld || d.State == stSuppressed && d.Gate != "":
+	case d.State == stHeld:
 		when := ""
 		if !d.NextAt.IsZero() {
 			when = " at " + d.NextAt.In(s.zoneOf(d.Unit)).Format("15:04")
 		}
-		if d.State == stHeld {
-			return fmt.Sprintf("it leaves by itself%s; redrive it to tell it now", when), nil
-		}
+		return fmt.Sprintf("it leaves by itself%s; redrive it to tell it now", when), nil
 	case open:
 		return s.unsent(ctx)
 	}

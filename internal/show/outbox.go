@@ -41,12 +41,7 @@ func (o *Outbox) Look(ctx context.Context, s *notify.Service) (*control.Notify, 
 	defer o.mu.Unlock()
 	n, err := o.read(ctx, s)
 	if err != nil {
-		o.Hub.Update(func(sn *control.Snapshot) {
-			if sn.Notify == nil {
-				sn.Notify = &control.Notify{At: time.Now(), Own: o.Own}
-			}
-			sn.Notify.Error = err.Error()
-		})
+		o.fail(err)
 		return nil, err
 	}
 	lines := attention(n, s.Zone())
@@ -62,6 +57,16 @@ func (o *Outbox) Look(ctx context.Context, s *notify.Service) (*control.Notify, 
 		slices.SortStableFunc(sn.Attention, func(a, b control.Attention) int { return cmp.Compare(rank(a), rank(b)) })
 	})
 	return n, nil
+}
+
+// fail shows why the outbox cannot be read, beside what it was like.
+func (o *Outbox) fail(err error) {
+	o.Hub.Update(func(sn *control.Snapshot) {
+		if sn.Notify == nil {
+			sn.Notify = &control.Notify{At: time.Now(), Own: o.Own}
+		}
+		sn.Notify.Error = err.Error()
+	})
 }
 
 func rank(a control.Attention) int {

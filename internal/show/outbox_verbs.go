@@ -132,14 +132,7 @@ func (o *OwnOutbox) Watch(ctx context.Context, hub *control.Hub) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if err := o.look(ctx, &shown); err != nil && ctx.Err() == nil {
-			hub.Update(func(s *control.Snapshot) {
-				if s.Notify == nil {
-					s.Notify = &control.Notify{At: time.Now(), Own: true}
-				}
-				s.Notify.Error = err.Error()
-			})
-		}
+		o.look(ctx, &shown)
 		select {
 		case <-ctx.Done():
 			if s := o.service.Load(); s != nil {
@@ -151,18 +144,19 @@ func (o *OwnOutbox) Watch(ctx context.Context, hub *control.Hub) {
 	}
 }
 
-func (o *OwnOutbox) look(ctx context.Context, shown *Outbox) error {
+// look shows the outbox, or why it cannot be opened or read; where there is none, nothing.
+func (o *OwnOutbox) look(ctx context.Context, shown *Outbox) {
 	s := o.service.Load()
 	if s == nil {
 		if !o.There() {
-			return nil
+			return
 		}
 		var err error
 		if s, err = o.Open(ctx); err != nil {
-			return fmt.Errorf("outbox: %w", err)
+			shown.fail(fmt.Errorf("outbox: %w", err))
+			return
 		}
 		o.service.Store(s)
 	}
-	_, err := shown.Look(ctx, s)
-	return err
+	_, _ = shown.Look(ctx, s) // it has shown why not
 }
