@@ -21,7 +21,6 @@ import (
 	"weir/internal/quarantine"
 	"weir/internal/scale"
 	"weir/internal/show"
-	"weir/internal/topic"
 	"weir/internal/workers"
 	"weir/minibatch"
 )
@@ -113,7 +112,7 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	if age == 0 {
 		age = 10 * time.Second
 	}
-	l := &lookout{in: in, tell: w.Moved}
+	l := &lookout{in: in, watch: in.Watch(), tell: w.Moved}
 	sup := workers.Supervisor{
 		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Keep: time.Duration(c.Processes.Keep), Capacity: float64(c.Limit.RowsPerSecond)},
 		Command: func() *exec.Cmd {
@@ -191,16 +190,12 @@ func (s *site) superviseAndCount(ctx context.Context, j job.Job, c ingest.Config
 
 // lookout measures what arrives in each partition, and how long it has waited for the table.
 type lookout struct {
-	in   *ingest.Job
-	tell func(to minibatch.Cursor, records int64)
-	next int64 // sum of the positions
-	last time.Time
-	seen map[int32][]sight
-}
-
-type sight struct {
-	at  time.Time
-	end int64
+	in    *ingest.Job
+	watch *ingest.Watch
+	tell  func(to minibatch.Cursor, records int64)
+	next  int64 // sum of the positions
+	last  time.Time
+	ends  map[int32]int64
 }
 
 func (l *lookout) look(ctx context.Context) ([]scale.Partition, error) {
@@ -210,47 +205,29 @@ func (l *lookout) look(ctx context.Context) ([]scale.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	lag, err := l.in.Lag(ctx, at)
+	f, err := l.watch.Look(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	first := l.seen == nil
 	var next int64
-	for _, p := range lag {
+	for _, p := range f.Partitions {
 		next += p.Next
 	}
-	moved := max(0, next-l.next)
-	if first {
-		moved = 0
+	moved := int64(0)
+	if l.ends != nil {
+		moved = max(0, next-l.next)
 	}
 	l.next = next
 	l.tell(at, moved)
-	if first {
-		l.seen = map[int32][]sight{}
+	ends := map[int32]int64{}
+	out := make([]scale.Partition, len(f.Partitions))
+	for i, p := range f.Partitions {
+		out[i] = scale.Partition{ID: p.ID, Backlog: float64(p.Records()), Age: p.Age}
+		if was, had := l.ends[p.ID]; had { // since the last look: the policy averages by itself
+			out[i].Arrival = max(0, float64(p.End-was)/max(f.At.Sub(l.last).Seconds(), 0.001))
+		}
+		ends[p.ID] = p.End
 	}
-	out := make([]scale.Partition, len(lag))
-	for i, p := range lag {
-		out[i] = l.partition(p, now, first)
-	}
-	l.last = now
+	l.ends, l.last = ends, f.At
 	return out, nil
-}
-
-func (l *lookout) partition(p topic.Lag, now time.Time, first bool) scale.Partition {
-	out := scale.Partition{ID: p.Partition, Backlog: float64(p.End - p.Next)}
-	seen := l.seen[p.Partition]
-	if !first && len(seen) > 0 {
-		out.Arrival = float64(p.End-seen[len(seen)-1].end) / now.Sub(l.last).Seconds()
-	}
-	seen = append(seen, sight{now, p.End})
-	for len(seen) > 1 && seen[1].end <= p.Next {
-		seen = seen[1:]
-	}
-	seen = seen[max(0, len(seen)-2000):]
-	l.seen[p.Partition] = seen
-	if out.Backlog > 0 { // it came after the newest end that the table has reached
-		out.Age = now.Sub(seen[0].at)
-	}
-	return out
 }

@@ -4,30 +4,35 @@ import "time"
 
 // A Stream is an ingest job: a topic on its way into a table.
 type Stream struct {
-	At            time.Time     `json:"at"`
-	Job           string        `json:"job"`
-	Title         string        `json:"title,omitempty"`
-	Unit          string        `json:"unit,omitempty"`
-	Table         string        `json:"table"`
-	Topic         string        `json:"topic"`
-	State         string        `json:"state"`    // Running, CaughtUp, Waiting, Stopped, Failed, Done
-	BehindSeconds float64       `json:"behind_s"` // age of the oldest record not yet in the table; negative: not known
-	BehindRecords int64         `json:"behind_records"`
-	InPerSec      float64       `json:"in_per_s"`
-	OutPerSec     float64       `json:"out_per_s"`
-	Rows          int64         `json:"rows"`
-	Quarantined   int64         `json:"quarantined"`
-	Commits       int64         `json:"commits"`
-	LastCommit    time.Time     `json:"last_commit"`
-	Snapshot      int64         `json:"snapshot,string"` // of the table; a string in JSON: 63 bits do not fit a JSON number
-	CommitMillis  float64       `json:"commit_ms"`
-	CompleteUpTo  time.Time     `json:"complete_up_to"`
-	Partitions    []Partition   `json:"partitions,omitempty"`
-	History       []StreamPoint `json:"history,omitempty"` // the oldest first
-	Workers       int           `json:"workers"`
-	Team          *Team         `json:"team,omitempty"` // of worker processes
-	Error         string        `json:"error,omitempty"`
-	Hint          string        `json:"hint,omitempty"`
+	At             time.Time     `json:"at"`
+	Job            string        `json:"job"`
+	Title          string        `json:"title,omitempty"`
+	Unit           string        `json:"unit,omitempty"`
+	Table          string        `json:"table"`
+	Topic          string        `json:"topic"`
+	State          string        `json:"state"`    // Running, CaughtUp, Waiting, Stopped, Failed, Done
+	BehindSeconds  float64       `json:"behind_s"` // age of the oldest record not yet in the table; negative: not known
+	BehindRecords  int64         `json:"behind_records"`
+	BehindBytes    int64         `json:"behind_bytes"`       // estimated from the mean size of messages
+	AtLeast        bool          `json:"at_least,omitempty"` // BehindSeconds may be more: part of what is left came before anybody looked
+	Trend          string        `json:"trend,omitempty"`    // steady, growing, shrinking: over a quarter of an hour
+	CatchUpSeconds float64       `json:"catch_up_s"`         // until nothing is left; negative: never, at the rates of the last minute
+	Hot            *Hot          `json:"hot,omitempty"`
+	InPerSec       float64       `json:"in_per_s"`
+	OutPerSec      float64       `json:"out_per_s"`
+	Rows           int64         `json:"rows"`
+	Quarantined    int64         `json:"quarantined"`
+	Commits        int64         `json:"commits"`
+	LastCommit     time.Time     `json:"last_commit"`
+	Snapshot       int64         `json:"snapshot,string"` // of the table; a string in JSON: 63 bits do not fit a JSON number
+	CommitMillis   float64       `json:"commit_ms"`
+	CompleteUpTo   time.Time     `json:"complete_up_to"`
+	Partitions     []Partition   `json:"partitions,omitempty"`
+	History        []StreamPoint `json:"history,omitempty"` // the oldest first
+	Workers        int           `json:"workers"`
+	Team           *Team         `json:"team,omitempty"` // of worker processes
+	Error          string        `json:"error,omitempty"`
+	Hint           string        `json:"hint,omitempty"`
 }
 
 // A Team is the worker processes of a stream, and why there are so many.
@@ -54,9 +59,21 @@ type Worker struct {
 
 // A Partition of the topic: Position is the first offset not yet in the table, End the first not yet written.
 type Partition struct {
-	ID       int32 `json:"id"`
-	Position int64 `json:"position"`
-	End      int64 `json:"end"`
+	ID        int32   `json:"id"`
+	Position  int64   `json:"position"`
+	End       int64   `json:"end"`
+	Bytes     int64   `json:"bytes"` // between the two, estimated
+	Seconds   float64 `json:"behind_s"`
+	AtLeast   bool    `json:"at_least,omitempty"`
+	InPerSec  float64 `json:"in_per_s"`
+	OutPerSec float64 `json:"out_per_s"`
+}
+
+// Hot is the partition that holds most of what is left, far more than its share.
+type Hot struct {
+	Partition int32   `json:"partition"`
+	Share     float64 `json:"share"`
+	InPerSec  float64 `json:"in_per_s"`
 }
 
 // Behind is how many offsets lie between the table and the end.

@@ -184,7 +184,7 @@ func full() Snapshot {
 		Attention: []Attention{{Level: Bad, What: "FAILED", Job: "j", Unit: "FIN", Since: at, Detail: "d", Next: "n"}},
 		Load: &Load{At: at, Run: "r", Profile: "p", State: Running, Stages: []Stage{{Name: "ramp", Duration: 1, Target: 2}}, ErrorsByCause: map[string]int64{"timeout": 2},
 			Window: Latency{Response: Quantiles{1, 2, 3, 4, 5, 6}}, History: []Point{{T: 1, Target: 2, Rate: 3, P99: 4}}, Limits: []Limit{{Name: "p99", Want: "≤ 1", Got: "0.4", State: OK}}},
-		Streams: []Stream{{Job: "j", Table: "a.b", Topic: "t", State: Running, Snapshot: 8482112345678901234, Partitions: []Partition{{1, 2, 3}}, History: []StreamPoint{{T: at, Behind: 1}}}},
+		Streams: []Stream{{Job: "j", Table: "a.b", Topic: "t", State: Running, Snapshot: 8482112345678901234, Partitions: []Partition{{ID: 1, Position: 2, End: 3}}, History: []StreamPoint{{T: at, Behind: 1}}}},
 		Reports: []Report{{Job: "daily", State: Done, Rows: 7, Started: at}},
 		Notify:  &Notify{At: at, Sent: 1, Channels: []Channel{{Name: "#x", State: OK}}, Messages: []Message{{State: "sent", Title: "t"}}},
 		Proof:   &Proof{At: at, Run: "r", Sent: 10, Rows: 10, Done: true},

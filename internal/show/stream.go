@@ -7,38 +7,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"weir/internal/cli"
 	"weir/internal/control"
+	"weir/internal/freshness"
 	"weir/internal/ingest"
-	"weir/internal/topic"
 	"weir/minibatch"
 )
 
 // A Stream turns what an ingest job's runner tells into the stream of the control API, and looks at the topic's ends
 // each second, so that the delay is true while nothing is committed.
 type Stream struct {
-	hub *control.Hub
-	job *ingest.Job
+	hub  *control.Hub
+	look *ingest.Watch
 
 	mu     sync.Mutex
 	s      control.Stream
 	cursor minibatch.Cursor
-	// ends that were seen, with their time: the age of what is not in the table is the time since its end was first passed.
-	seen   []seenEnds
-	lastIn int64
-	lastAt time.Time
+	last   freshness.State
 	began  time.Time // first commit
 
 	commits map[string]int64 // of each worker process there has been
 	outs    []outPoint       // commits of the last seconds, for the rate
-}
-
-type seenEnds struct {
-	at  time.Time
-	end map[int32]int64
 }
 
 type outPoint struct {
@@ -49,12 +42,11 @@ type outPoint struct {
 const (
 	rateWindow  = 10 * time.Second
 	historyKept = 240
-	endsKept    = 900 // seconds of ends; beyond that the delay is told as at least that
 )
 
 func NewStream(hub *control.Hub, s control.Stream, j *ingest.Job) *Stream {
 	s.State = control.Running
-	w := &Stream{hub: hub, job: j, s: s}
+	w := &Stream{hub: hub, look: j.Watch(), s: s}
 	w.publish()
 	return w
 }
@@ -117,77 +109,85 @@ func (w *Stream) Follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			w.look(ctx)
+			w.see(ctx)
 		}
 	}
 }
 
-func (w *Stream) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+func (w *Stream) see(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	w.mu.Lock()
 	at := w.cursor
 	w.mu.Unlock()
-	lag, err := w.job.Lag(ctx, at)
+	f, err := w.look.Look(ctx, at)
 	if err != nil {
 		return // the runner meets the same error and tells it; the screen shows the age of the figures
 	}
-	now := time.Now()
 	w.mu.Lock()
-	w.measure(now, lag)
+	w.measure(f)
 	w.mu.Unlock()
 	w.publish()
 }
 
-func (w *Stream) measure(now time.Time, lag []topic.Lag) {
-	ends, next := map[int32]int64{}, map[int32]int64{}
-	var behind, total int64
-	w.s.Partitions = w.s.Partitions[:0:0]
-	for _, l := range lag {
-		ends[l.Partition], next[l.Partition] = l.End, l.Next
-		behind += l.End - l.Next
-		total += l.End
-		w.s.Partitions = append(w.s.Partitions, control.Partition{ID: l.Partition, Position: l.Next, End: l.End})
+func (w *Stream) measure(f freshness.State) {
+	Behind(&w.s, f)
+	if !w.last.At.IsZero() {
+		w.s.InPerSec = came(w.last, f)
 	}
-	w.seen = append(w.seen, seenEnds{now, ends})
-	if len(w.seen) > endsKept {
-		w.seen = w.seen[1:]
-	}
-	w.s.BehindRecords, w.s.BehindSeconds = behind, w.age(now, next)
-	w.s.CompleteUpTo = now.Add(-time.Duration(w.s.BehindSeconds * float64(time.Second)))
-	if !w.lastAt.IsZero() {
-		w.s.InPerSec = max(0, float64(total-w.lastIn)/now.Sub(w.lastAt).Seconds())
-	}
-	w.lastIn, w.lastAt = total, now
-	for len(w.outs) > 0 && now.Sub(w.outs[0].at) > rateWindow {
+	w.last = f
+	for len(w.outs) > 0 && f.At.Sub(w.outs[0].at) > rateWindow {
 		w.outs = w.outs[1:]
 	}
 	var rows int64
 	for _, o := range w.outs {
 		rows += o.rows
 	}
-	window := min(rateWindow, now.Sub(w.began))
+	window := min(rateWindow, f.At.Sub(w.began))
 	w.s.OutPerSec = float64(rows) / max(window.Seconds(), 1)
-	w.s.At = now
-	w.s.History = append(w.s.History, control.StreamPoint{T: now, Behind: w.s.BehindSeconds, In: w.s.InPerSec, Out: w.s.OutPerSec})
-	if len(w.s.History) > historyKept {
-		w.s.History = w.s.History[1:]
-	}
+	w.s.At = f.At
+	w.remember(control.StreamPoint{T: f.At, Behind: w.s.BehindSeconds, In: w.s.InPerSec, Out: w.s.OutPerSec})
 }
 
-// age is how long the oldest record that is not in the table has been in the topic: it came after the newest moment at which
-// every end was still at or below the table's position.
-func (w *Stream) age(now time.Time, next map[int32]int64) float64 {
-	for i := len(w.seen) - 1; i >= 0; i-- {
-		in := true
-		for p, end := range w.seen[i].end {
-			in = in && end <= next[p]
-		}
-		if in {
-			return now.Sub(w.seen[i].at).Seconds()
+// remember keeps the history of a quarter of an hour: each point is the worst delay and the rates of its seconds.
+func (w *Stream) remember(p control.StreamPoint) {
+	const each = 15 * time.Minute / historyKept
+	h := w.s.History
+	if n := len(h); n > 1 && p.T.Sub(h[n-2].T) < each { // the newest point grows until its time is full
+		h = slices.Clone(h) // snapshots have the old one
+		h[n-1] = control.StreamPoint{T: p.T, Behind: max(h[n-1].Behind, p.Behind), In: p.In, Out: p.Out}
+	} else {
+		h = append(h, p)
+	}
+	w.s.History = h[max(0, len(h)-historyKept):]
+}
+
+// came is how many records per second came between two looks.
+func came(was, now freshness.State) float64 {
+	var n int64
+	ends := map[int32]int64{}
+	for _, p := range was.Partitions {
+		ends[p.ID] = p.End
+	}
+	for _, p := range now.Partitions {
+		n += p.End - ends[p.ID]
+	}
+	return max(0, float64(n)/max(now.At.Sub(was.At).Seconds(), 0.001))
+}
+
+// Behind says in the words of the control API how far a stream is behind.
+func Behind(s *control.Stream, f freshness.State) {
+	s.BehindRecords, s.BehindBytes, s.BehindSeconds, s.AtLeast = f.Records, f.Bytes, f.Age.Seconds(), f.AtLeast
+	s.CompleteUpTo, s.Trend, s.CatchUpSeconds, s.Hot = f.UpTo, string(f.Trend), f.CatchUp.Seconds(), nil
+	if f.Hot != nil {
+		s.Hot = &control.Hot{Partition: f.Hot.ID, Share: f.Hot.Share, InPerSec: f.Hot.In}
+	}
+	s.Partitions = make([]control.Partition, len(f.Partitions))
+	for i, p := range f.Partitions {
+		s.Partitions[i] = control.Partition{
+			ID: p.ID, Position: p.Next, End: p.End, Bytes: p.Bytes, Seconds: p.Age.Seconds(), AtLeast: p.AtLeast, InPerSec: p.In, OutPerSec: p.Out,
 		}
 	}
-	return now.Sub(w.seen[0].at).Seconds()
 }
 
 // End says what became of the stream.
