@@ -13,6 +13,7 @@ import (
 	"weir/internal/ingest"
 	"weir/internal/job"
 	"weir/internal/kafka"
+	"weir/internal/lake"
 	"weir/internal/ledger"
 	"weir/internal/outcome"
 	"weir/internal/registry"
@@ -247,7 +248,7 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 // embedded broker starts with the first stream, and the topic comes with the first load.
 func (s *site) newIngest(ctx context.Context, j job.Job, c ingest.Config, x execution) (*ingest.Job, error) {
 	for first := true; ; first = false {
-		in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+		in, err := s.openIngest(ctx, j, c)
 		if err == nil || x.mode != minibatch.Daemon || !errors.Is(err, kafka.ErrNoTopic) && !errors.Is(err, registry.ErrNoSubject) {
 			return in, err
 		}
@@ -263,6 +264,15 @@ func (s *site) newIngest(ctx context.Context, j job.Job, c ingest.Config, x exec
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
+}
+
+// openIngest connects the job; where its table cannot be laid out as the job says, the error has the place.
+func (s *site) openIngest(ctx context.Context, j job.Job, c ingest.Config) (*ingest.Job, error) {
+	in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+	if bad := (*lake.LayoutError)(nil); errors.As(err, &bad) {
+		return nil, &cli.Error{Err: placed(j, "ingest."+bad.Path, bad.Message), Exit: 2}
+	}
+	return in, err
 }
 
 func (s *site) report(ctx context.Context, j job.Job, c report.Config, x execution) (told, error) {

@@ -238,7 +238,7 @@ func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secr
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
-	in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+	in, err := s.openIngest(ctx, j, c)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func workerCommand(app *cli.App) *cobra.Command {
 			if !ok {
 				return fmt.Errorf("job %s is no ingest", j.Name)
 			}
-			in, err := ingest.New(ctx, j.Name, *cfg, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+			in, err := s.openIngest(ctx, j, *cfg)
 			if err != nil {
 				return err
 			}

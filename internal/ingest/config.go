@@ -13,11 +13,13 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
 
 	"weir/internal/config"
+	"weir/internal/lake"
 )
 
 // Config is the `ingest` section of a job file.
@@ -26,6 +28,8 @@ type Config struct {
 	Table        string          `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.transactions"`
 	Start        string          `yaml:"start" jsonschema:"required,enum=earliest,enum=latest,description=where to begin when the table has no cursor yet"`
 	Subject      string          `yaml:"subject,omitempty" jsonschema:"description=registry subject whose newest schema a new table is made from (default: TOPIC-value)"`
+	Partition    []string        `yaml:"partition,omitempty" jsonschema:"description=how a new table is partitioned: columns and year(c) month(c) day(c) hour(c) bucket(16, c) truncate(8, c)"`
+	Sort         []string        `yaml:"sort,omitempty" jsonschema:"description=order of the rows within each file of a new table: [account_id, booked_at desc]"`
 	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
 	Quarantine   Quarantine      `yaml:"quarantine,omitempty" jsonschema:"description=how much may be refused in one run before the job stops"`
 	NewSchema    string          `yaml:"new_schema,omitempty" jsonschema:"enum=evolve,enum=quarantine,enum=stop,description=what to do with messages whose schema has columns that the table lacks or wider types: give the table the columns in the commit of the first rows (evolve, the default), refuse the messages (quarantine), or stop"`
@@ -88,6 +92,11 @@ func (c Config) Validate() []config.Invalid {
 	if c.NewSchema != "" && c.NewSchema != evolve && c.NewSchema != quarantined && c.NewSchema != stop {
 		say("new_schema", "expected evolve, quarantine or stop (what to do with messages whose schema does not fit the table), got %q", c.NewSchema)
 	}
+	for _, err := range lake.ReadLayout(c.layout()) {
+		if l := (*lake.LayoutError)(nil); errors.As(err, &l) {
+			say(l.Path, "%s", l.Message)
+		}
+	}
 	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
 		say("commit", "expected positive limits")
 	}
@@ -117,5 +126,7 @@ func (c Config) subject() string {
 	}
 	return c.Topic + "-value"
 }
+
+func (c Config) layout() lake.Options { return lake.Options{Partition: c.Partition, Sort: c.Sort} }
 
 func (c Config) loadColumns() bool { return c.LoadColumns == nil || *c.LoadColumns }

@@ -70,8 +70,11 @@ func (j *Job) connect(ctx context.Context) error {
 // table opens the destination, or makes it from the newest schema of the subject.
 func (j *Job) table(ctx context.Context) (*lake.Table, error) {
 	t, err := j.parts.Lake.Table(ctx, j.cfg.Table)
+	if err == nil {
+		return t, t.Arranged(j.cfg.layout())
+	}
 	if !errors.Is(err, lake.ErrNoTable) {
-		return t, err
+		return nil, err
 	}
 	_, s, err := j.parts.Schemas.Latest(ctx, j.cfg.subject())
 	if err != nil {
@@ -84,7 +87,7 @@ func (j *Job) table(ctx context.Context) (*lake.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s from subject %s: %w", j.cfg.Table, j.cfg.subject(), err)
 	}
-	return j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, lake.Options{})
+	return j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, j.cfg.layout())
 }
 
 // Schema is the schema of the table that an ingest job makes for messages of a schema.

@@ -149,6 +149,10 @@ func (l *Lake) Table(ctx context.Context, name string) (*Table, error) {
 // Options of a new table.
 type Options struct {
 	Properties map[string]string // added to lake's own
+
+	// Partition and Sort say how rows lie: day(booked_at), bucket(16, account_id), truncate(3, country), country; and account_id,
+	// booked_at desc. A table that exists must be laid out so, unless they are empty.
+	Partition, Sort []string
 }
 
 // Ensure opens a table and makes it where there is none. An existing table must have every field of the schema with the
@@ -161,7 +165,10 @@ func (l *Lake) Ensure(ctx context.Context, name string, s *arrow.Schema, o Optio
 	if err != nil {
 		return nil, err
 	}
-	return t, t.accepts(s)
+	if err := t.accepts(s); err != nil {
+		return t, err
+	}
+	return t, t.Arranged(o)
 }
 
 func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Options) (*Table, error) {
@@ -170,6 +177,10 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 	}
 	id := strings.Split(name, ".")
 	schema, err := table.ArrowSchemaToIcebergWithFreshIDs(s, true)
+	if err != nil {
+		return nil, fmt.Errorf("create table %s: %w", name, err)
+	}
+	lay, err := layoutFor(schema, o)
 	if err != nil {
 		return nil, fmt.Errorf("create table %s: %w", name, err)
 	}
@@ -185,7 +196,7 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 		return nil, fmt.Errorf("create namespace %s: %w", strings.Join(ns, "."), err)
 	}
 	location := storage.Join(l.warehouse, strings.Join(ns, ".")+".db", id[len(id)-1])
-	_, err = l.cat.CreateTable(ctx, id, schema, catalog.WithProperties(props), catalog.WithLocation(location))
+	_, err = l.cat.CreateTable(ctx, id, schema, catalog.WithProperties(props), catalog.WithLocation(location), catalog.WithPartitionSpec(&lay.spec), catalog.WithSortOrder(lay.sort))
 	if err != nil && !errors.Is(err, catalog.ErrTableAlreadyExists) { // another process may have been first
 		return nil, fmt.Errorf("create table %s: %w", name, err)
 	}

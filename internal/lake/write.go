@@ -33,7 +33,8 @@ func fileOf(df iceberg.DataFile) File {
 }
 
 // Write writes batches, which must have the table's Schema, into new data files. It releases each batch. On an error no
-// file is left behind. One call uses one core; for two cores call it twice.
+// file is left behind. One call uses one core; for two cores call it twice. The rows of a table that is partitioned or sorted go
+// into a file for each partition, in the table's order.
 func (t *Table) Write(ctx context.Context, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
 	tbl, _ := t.current()
 	return t.write(ctx, tbl, t.Schema(), batches)
@@ -51,6 +52,9 @@ func (t *Table) WriteShape(ctx context.Context, s *Shape, batches iter.Seq2[arro
 func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
 	_, fs := t.current()
 	rec := &recorder{FS: fs}
+	if arranged(tbl) {
+		return t.arrange(ctx, tbl, rec, schema, batches)
+	}
 	var files []File
 	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
 	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {

@@ -140,7 +140,8 @@ func from(t engine.Table) string {
 	for _, c := range t.Columns {
 		cols = append(cols, fmt.Sprintf("%d: {name: %s, type: %s, default_value: NULL}", c.ID, engine.Literal(c.Name), engine.Literal(c.Type)))
 	}
-	options := "schema = MAP {" + strings.Join(cols, ", ") + "}"
+	// Iceberg names folders like Hive does, but a path says nothing about columns there.
+	options := "schema = MAP {" + strings.Join(cols, ", ") + "}, hive_partitioning = false"
 	if t.PathColumn != "" {
 		options += ", filename = " + engine.Literal(t.PathColumn)
 	}

@@ -1,0 +1,71 @@
+package lake
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// What partitions cost: rows per second, and how high the heap comes, for 200,000 rows over 1 to 1,000 partitions.
+func BenchmarkPartitions(b *testing.B) {
+	for _, n := range []int64{0, 1, 30, 1000} {
+		b.Run(fmt.Sprintf("partitions=%d", n), func(b *testing.B) {
+			l, err := Open(b.Context(), Config{Catalog: b.TempDir() + "/c.db", Warehouse: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			var o Options
+			if n > 0 {
+				o.Partition = []string{"owner.no"}
+			}
+			tbl, err := l.Ensure(b.Context(), "bank.t", layoutSchema, o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			const rows = 200_000
+			top := watchHeap(b.Context())
+			for b.Loop() {
+				if _, err := tbl.Write(b.Context(), func(yield func(arrow.RecordBatch, error) bool) {
+					for from := int64(0); from < rows; from += 8192 {
+						some := make([]row, 0, 8192)
+						for id := from; id < min(from+8192, rows); id++ {
+							no, at, c := int32(id%max(1, n)), id*1000, "DE"
+							some = append(some, row{id: id, owner: &no, booked: &at, country: &c})
+						}
+						if !yield(batchOf(tbl.Schema(), some), nil) {
+							return
+						}
+					}
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(top.Load()>>20), "heap-MB")
+			b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// watchHeap keeps the highest heap until ctx ends.
+func watchHeap(ctx context.Context) *atomic.Uint64 {
+	runtime.GC()
+	var top atomic.Uint64
+	go func() {
+		for ctx.Err() == nil {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			top.Store(max(top.Load(), m.HeapInuse))
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return &top
+}
