@@ -46,7 +46,7 @@ func (b *Batch) Append(p *Plan, datum []byte) error {
 		b.last = p
 	}
 	w := &b.wire
-	*w = wire{buf: datum}
+	w.buf, w.pos = datum, 0
 	err := p.root.into(w, b.cols)
 	if err == nil && w.pos < len(w.buf) {
 		err = errTrailing

@@ -108,7 +108,8 @@ func BenchmarkDecode(b *testing.B) {
 func TestPaymentsAreLikeLoadgens(t *testing.T) {
 	text := string(readFile(t, "testdata/bank-transaction.avsc"))
 	s := mustParse(t, text)
-	c, ref := newCase(t, text, s), newReference(s)
+	c := newCase(t, text, s, Layout{})
+	ref := newReference(s, c.target)
 	for i := range 100 {
 		datum := payment(i)
 		want, err := ref.decode(datum)

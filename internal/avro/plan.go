@@ -1,10 +1,10 @@
 package avro
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/hamba/avro/v2"
 )
 
@@ -14,79 +14,111 @@ type Plan struct {
 	target *arrow.Schema
 }
 
-// Compile matches the writer's fields with the target's columns by name. A column that the writer lacks becomes null; a
-// field that the target lacks, or whose type does not fit, is an error that names it.
+// Compile is [Layout.Compile] of the default layout.
 func Compile(writer *Schema, target *arrow.Schema) (*Plan, error) {
+	return Layout{}.Compile(writer, target)
+}
+
+// Compile matches the writer's fields with the target's columns, by name, else by alias. A column that the writer lacks becomes null: the
+// table shows what was written, so no default of a schema fills it. A field that the target lacks and that says anything, or whose type
+// does not fit, is an error that names it. Numbers widen by Avro's rules as far as they stay exact.
+func (l Layout) Compile(writer *Schema, target *arrow.Schema) (*Plan, error) {
 	r, ok := writer.root.(*avro.RecordSchema)
 	if !ok {
 		return nil, fmt.Errorf("expected a record, got %s", writer.root.Type())
 	}
-	if _, err := ArrowSchema(writer); err != nil { // recursion and what no table can hold
-		return nil, err
-	}
-	n, err := compileRecord(r, target.Fields())
+	n, err := newLander(l).compileRecord(r, target.Fields())
 	if err != nil {
 		return nil, err
 	}
 	return &Plan{n, target}, nil
 }
 
+// CompileFor is for who knows the table, but not the layout that it was made with.
+func CompileFor(writer *Schema, target *arrow.Schema) (*Plan, error) {
+	p, err := Compile(writer, target)
+	for _, l := range []Layout{{JSONUnions: true}, {Recursion: 1}, {JSONUnions: true, Recursion: 1}} { // how deep shows in the columns
+		if err == nil {
+			break
+		}
+		if q, e := l.Compile(writer, target); e == nil {
+			p, err = q, nil
+		}
+	}
+	return p, err
+}
+
 // A node decodes one value of the writer's type and appends it to its column.
 type node interface {
 	decode(w *wire, c column) error
-	least() int // the fewest bytes that a value takes on the wire
+	least() int // no value takes fewer bytes on the wire
 }
 
-func compileRecord(r *avro.RecordSchema, fields []arrow.Field) (*recordNode, error) {
-	n := &recordNode{}
-	index := make(map[string]int, len(fields))
-	for i, f := range fields {
-		index[f.Name] = i
-	}
-	for _, f := range r.Fields() {
-		i, ok := index[f.Name()]
-		if !ok {
-			return nil, inField(f.Name(), fmt.Errorf("there is no such column in the table"))
+func (l *lander) compileRecord(r *avro.RecordSchema, cols []arrow.Field) (*recordNode, error) {
+	l.open = append(l.open, r.FullName())
+	defer func() { l.open = l.open[:len(l.open)-1] }()
+	n, used := &recordNode{}, make([]bool, len(cols))
+	for k, i := range columnsOf(r, cols) {
+		f := r.Fields()[k]
+		var child node
+		var err error
+		if i >= 0 {
+			used[i] = true
+			child, err = l.compile(f.Type(), cols[i].Type)
+		} else {
+			child, err = l.without(f.Type())
 		}
-		delete(index, f.Name())
-		child, err := compile(f.Type(), fields[i].Type)
 		if err != nil {
 			return nil, inField(f.Name(), err)
 		}
 		n.fields = append(n.fields, fieldNode{f.Name(), child, i})
 		n.min += child.least()
 	}
-	for i, f := range fields {
-		if _, left := index[f.Name]; left {
+	for i := range cols {
+		if !used[i] {
 			n.missing = append(n.missing, i)
 		}
 	}
 	return n, nil
 }
 
-func compile(s avro.Schema, t arrow.DataType) (node, error) {
+// without is for a field that has no column: its value says nothing, or lies too deep to be kept.
+func (l *lander) without(s avro.Schema) (node, error) {
+	switch _, kind, err := l.anew(s); {
+	case err != nil:
+		return nil, err
+	case kind == nothing:
+		return skipNode{newTexter().of(s)}, nil
+	case kind == beyond:
+		return l.deep(s), nil
+	}
+	return nil, errNoColumn
+}
+
+func (l *lander) compile(s avro.Schema, t arrow.DataType) (node, error) {
+	s = deref(s)
+	if l.isText(s, t) {
+		return jsonNode{newTexter().of(s)}, nil
+	}
+	if i := asBranch(s, t); i >= 0 {
+		n, err := l.compile(s, structFields(t)[i].Type)
+		return branchNode{n, i}, err
+	}
 	switch s := s.(type) {
-	case *avro.RefSchema:
-		return compile(s.Schema(), t)
 	case *avro.RecordSchema:
 		st, ok := t.(*arrow.StructType)
 		if !ok {
 			return nil, misfit(s, t)
 		}
-		return compileRecord(s, st.Fields())
+		return l.compileRecord(s, st.Fields())
 	case *avro.UnionSchema:
-		inner, null, err := nullable(s)
-		if err != nil {
-			return nil, err
-		}
-		n, err := compile(inner, t)
-		return unionNode{n, int32(null), int32(len(s.Types()))}, err
+		return l.compileUnion(s, t)
 	case *avro.ArraySchema:
-		l, ok := t.(*arrow.ListType)
+		to, ok := t.(*arrow.ListType)
 		if !ok {
 			return nil, misfit(s, t)
 		}
-		n, err := compile(s.Items(), l.Elem())
+		n, err := l.compile(s.Items(), to.Elem())
 		if err != nil {
 			return nil, inField("element", err)
 		}
@@ -96,7 +128,7 @@ func compile(s avro.Schema, t arrow.DataType) (node, error) {
 		if !ok || m.KeyType().ID() != arrow.STRING {
 			return nil, misfit(s, t)
 		}
-		n, err := compile(s.Values(), m.ItemType())
+		n, err := l.compile(s.Values(), m.ItemType())
 		if err != nil {
 			return nil, inField("value", err)
 		}
@@ -115,68 +147,36 @@ func compile(s avro.Schema, t arrow.DataType) (node, error) {
 	case *avro.PrimitiveSchema:
 		return compilePrimitive(s, t)
 	}
-	return nil, fmt.Errorf("type %s is not supported in this version", s.Type())
+	return nullNode{}, nil
 }
 
-func compileFixed(s *avro.FixedSchema, t arrow.DataType) (node, error) {
-	if d, ok := s.Logical().(*avro.DecimalLogicalSchema); ok {
-		if !sameDecimal(d, t) {
-			return nil, misfit(s, t)
+// isText reports that a value goes into a text column as JSON.
+func (l *lander) isText(s avro.Schema, t arrow.DataType) bool {
+	if t.ID() != arrow.STRING {
+		return false
+	}
+	switch s := s.(type) {
+	case *avro.UnionSchema:
+		if types, null := branches(s); len(types) == 1 && null >= 0 {
+			_, k, err := l.anew(types[0])
+			return k == nothing && err == nil
+		} else if len(types) > 1 {
+			return l.JSONUnions
 		}
-		return decimalNode{size: s.Size(), precision: int32(d.Precision())}, nil
-	}
-	if b, ok := t.(*arrow.FixedSizeBinaryType); ok && b.ByteWidth == s.Size() {
-		return fixedNode(s.Size()), nil
-	}
-	return nil, misfit(s, t)
-}
-
-func sameDecimal(d *avro.DecimalLogicalSchema, t arrow.DataType) bool {
-	dt, ok := t.(*arrow.Decimal128Type)
-	return ok && int(dt.Scale) == d.Scale() && int(dt.Precision) >= d.Precision()
-}
-
-func compilePrimitive(s *avro.PrimitiveSchema, t arrow.DataType) (node, error) {
-	own, err := primitiveType(s)
-	if err != nil {
-		return nil, err
-	}
-	if d, ok := s.Logical().(*avro.DecimalLogicalSchema); ok && logical(s) == avro.Decimal {
-		if !sameDecimal(d, t) {
-			return nil, misfit(s, t)
+		return false
+	case *avro.RecordSchema:
+		if len(l.open) > 0 && l.loops(s) {
+			return true // of any depth, whatever the job says now: the table is laid out so
 		}
-		return decimalNode{size: -1, precision: int32(d.Precision())}, nil
+	case *avro.ArraySchema, *avro.MapSchema:
+		to, _, err := l.anew(s)
+		return err == nil && to != nil && to.ID() == arrow.STRING
+	case *avro.FixedSchema:
+	default:
+		return false
 	}
-	if !arrow.TypeEqual(own, t) {
-		switch { // what Avro's own rules widen
-		case own.ID() == arrow.INT32 && t.ID() == arrow.INT64:
-			return intAsLongNode(1), nil
-		case own.ID() == arrow.FLOAT32 && t.ID() == arrow.FLOAT64:
-			return floatAsDoubleNode{}, nil
-		}
-		return nil, misfit(s, t)
-	}
-	switch s.Type() {
-	case avro.Boolean:
-		return boolNode{}, nil
-	case avro.Int:
-		if logical(s) == avro.TimeMillis {
-			return intAsLongNode(1000), nil
-		}
-		return intNode{}, nil
-	case avro.Long:
-		if l := logical(s); l == avro.TimestampMillis || l == avro.LocalTimestampMillis {
-			return longNode(1000), nil
-		}
-		return longNode(1), nil
-	case avro.Float:
-		return floatNode{}, nil
-	case avro.Double:
-		return doubleNode{}, nil
-	case avro.Bytes:
-		return bytesNode{}, nil
-	}
-	return stringNode{}, nil
+	_, k, err := l.anew(s)
+	return k == nothing && err == nil
 }
 
 func misfit(s avro.Schema, t arrow.DataType) error {
@@ -187,10 +187,4 @@ func misfit(s avro.Schema, t arrow.DataType) error {
 	return fmt.Errorf("%s does not fit a column of type %s", name, t)
 }
 
-var tenTo = func() (p [39]decimal128.Num) {
-	p[0] = decimal128.FromI64(1)
-	for i := 1; i < len(p); i++ {
-		p[i] = p[i-1].Mul(decimal128.FromI64(10))
-	}
-	return p
-}()
+var errNoColumn = errors.New("there is no such column in the table")

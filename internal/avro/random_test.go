@@ -18,6 +18,8 @@ type dice struct {
 	names int      // types that have been named
 	named []string // those that are complete and may be used again
 	nodes int      // so that a schema ends
+	open  []string // records that are not complete: a field may come back to them
+	zeros bool     // there are items that take no bytes
 }
 
 func (d *dice) throw(sides int) int {
@@ -55,10 +57,27 @@ func (d *dice) schema(t *testing.T) string {
 
 func (d *dice) record(depth int) any {
 	name, space, full := d.name()
-	var fields []any
-	for i := range 1 + d.throw(5) {
-		fields = append(fields, object{"name": fmt.Sprintf("f%d", i), "type": d.typ(depth + 1)})
+	fields := []any{}
+	d.open = append(d.open, full)
+	n := 1 + d.throw(5)
+	if depth > 0 && d.throw(12) == 11 {
+		n, d.zeros = 0, true
 	}
+	for i := range n {
+		var typ any
+		switch d.throw(16) {
+		default:
+			typ = d.typ(depth + 1)
+		case 13:
+			typ = []any{"null", d.open[d.throw(len(d.open))]}
+		case 14:
+			typ = object{"type": []string{"array", "map"}[d.throw(2)], "items": d.open[d.throw(len(d.open))], "values": d.open[0]}
+		case 15:
+			typ, d.zeros = "null", true
+		}
+		fields = append(fields, object{"name": fmt.Sprintf("f%d", i), "type": typ})
+	}
+	d.open = d.open[:len(d.open)-1]
 	d.named = append(d.named, full)
 	return object{"type": "record", "name": name, "namespace": space, "fields": fields}
 }
@@ -66,7 +85,12 @@ func (d *dice) record(depth int) any {
 func (d *dice) typ(depth int) any {
 	d.nodes++
 	if depth < 4 && d.nodes < 30 {
-		switch d.throw(10) {
+		switch d.throw(12) {
+		case 6:
+			return d.several(depth)
+		case 7:
+			d.zeros = true
+			return object{"type": "array", "items": "null"}
 		case 1:
 			return d.record(depth)
 		case 2:
@@ -84,20 +108,41 @@ func (d *dice) typ(depth int) any {
 func (d *dice) union(depth int) any {
 	order := d.throw(3)
 	t := d.typ(depth + 1)
-	for {
-		u, ok := t.([]any)
-		if !ok {
-			break
-		}
-		if t = u[0]; t == "null" {
-			t = u[1]
-		}
+	if _, ok := t.([]any); ok {
+		return t
 	}
 	return [][]any{{"null", t}, {t, "null"}, {t}}[order]
 }
 
+// several is a union of two to four types, with null or without.
+func (d *dice) several(depth int) any {
+	all := []func() any{
+		func() any { return "int" },
+		func() any { return "string" },
+		func() any { return object{"type": "long", "logicalType": "timestamp-micros"} },
+		func() any { return "double" },
+		func() any { return "boolean" },
+		func() any { return "bytes" },
+		func() any { return d.record(depth) },
+		func() any { return d.record(depth) },
+		func() any { return object{"type": "array", "items": d.leaf()} },
+		func() any { return object{"type": "map", "values": d.leaf()} },
+	}
+	var out []any
+	for range 2 + d.throw(3) {
+		i := d.throw(len(all))
+		out = append(out, all[i]())
+		all = append(all[:i], all[i+1:]...)
+	}
+	if d.throw(2) == 1 {
+		i := d.throw(len(out) + 1)
+		out = append(out[:i], append([]any{"null"}, out[i:]...)...)
+	}
+	return out
+}
+
 func (d *dice) leaf() any {
-	switch i := d.throw(22); i {
+	switch i := d.throw(25); i {
 	default:
 		return []string{"boolean", "int", "long", "float", "double", "bytes", "string"}[i%7]
 	case 7:
@@ -130,6 +175,12 @@ func (d *dice) leaf() any {
 		return object{"type": "long", "logicalType": []string{"local-timestamp-millis", "local-timestamp-micros"}[d.throw(2)]}
 	case 16:
 		return object{"type": "string", "logicalType": "uuid"}
+	case 22:
+		return object{"type": "long", "logicalType": []string{"timestamp-nanos", "local-timestamp-nanos"}[d.throw(2)]}
+	case 23, 24:
+		name, space, full := d.name()
+		d.named = append(d.named, full)
+		return object{"type": "fixed", "name": name, "namespace": space, "size": []int{12, 16}[i-23], "logicalType": []string{"duration", "uuid"}[i-23]}
 	case 17: // a logical type where it does not belong is to be ignored
 		return object{"type": []string{"string", "long", "int"}[d.throw(3)], "logicalType": []string{"decimal", "date", "uuid", "timestamp-micros", "time-millis"}[d.throw(5)]}
 	case 18, 19:

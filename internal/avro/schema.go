@@ -12,7 +12,6 @@
 package avro
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -39,166 +38,90 @@ func (s *Schema) String() string { return s.root.String() }
 // Hamba is the schema for the encoder and for compatibility checks.
 func (s *Schema) Hamba() avro.Schema { return s.root }
 
-// ArrowSchema says how a record's top-level fields land in a table: each of them optional.
-func ArrowSchema(s *Schema) (*arrow.Schema, error) {
-	r, ok := s.root.(*avro.RecordSchema)
-	if !ok {
-		return nil, fmt.Errorf("expected a record, got %s: a table needs named columns", s.root.Type())
-	}
-	fields, err := arrowFields(r, nil)
-	if err != nil {
-		return nil, err
-	}
-	return arrow.NewSchema(fields, nil), nil
-}
+// ArrowSchema says how a record's top-level fields land in a table, by the default [Layout].
+func ArrowSchema(s *Schema) (*arrow.Schema, error) { return Layout{}.Columns(s, nil) }
 
-func arrowFields(r *avro.RecordSchema, open []string) ([]arrow.Field, error) {
-	for _, name := range open {
-		if name == r.FullName() {
-			return nil, fmt.Errorf("type %s contains itself: recursive types are not supported in this version", name)
-		}
-	}
-	fields := make([]arrow.Field, 0, len(r.Fields()))
-	for _, f := range r.Fields() {
-		t, err := arrowType(f.Type(), append(open, r.FullName()))
-		if err != nil {
-			return nil, inField(f.Name(), err)
-		}
-		fields = append(fields, arrow.Field{Name: f.Name(), Type: t, Nullable: true})
-	}
-	return fields, nil
-}
+var (
+	micros      = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+	localMicros = &arrow.TimestampType{Unit: arrow.Microsecond}
+)
 
-func arrowType(s avro.Schema, open []string) (arrow.DataType, error) {
-	switch s := s.(type) {
-	case *avro.RefSchema:
-		return arrowType(s.Schema(), open)
-	case *avro.RecordSchema:
-		fields, err := arrowFields(s, open)
-		if err == nil && len(fields) == 0 {
-			err = fmt.Errorf("record %s has no fields: a table has no such type", s.FullName())
-		}
-		if err != nil {
-			return nil, err
-		}
-		return arrow.StructOf(fields...), nil
-	case *avro.EnumSchema:
-		return arrow.BinaryTypes.String, nil
-	case *avro.FixedSchema:
-		if d, ok := s.Logical().(*avro.DecimalLogicalSchema); ok {
-			return decimalType(d)
-		}
-		if s.Size() <= 0 {
-			return nil, fmt.Errorf("fixed %s of %d bytes: a table has no such type", s.FullName(), s.Size())
-		}
-		return &arrow.FixedSizeBinaryType{ByteWidth: s.Size()}, nil
-	case *avro.ArraySchema:
-		t, err := arrowType(s.Items(), open)
-		if err != nil {
-			return nil, inField("element", err)
-		}
-		return arrow.ListOfField(arrow.Field{Name: "element", Type: t, Nullable: true}), nil
-	case *avro.MapSchema:
-		t, err := arrowType(s.Values(), open)
-		if err != nil {
-			return nil, inField("value", err)
-		}
-		return arrow.MapOf(arrow.BinaryTypes.String, t), nil
-	case *avro.UnionSchema:
-		inner, _, err := nullable(s)
-		if err != nil {
-			return nil, err
-		}
-		return arrowType(inner, open)
-	case *avro.PrimitiveSchema:
-		return primitiveType(s)
-	case *avro.NullSchema:
-		return nil, errAlwaysNull
-	}
-	return nil, fmt.Errorf("type %s is not supported in this version", s.Type())
-}
-
-// nullable takes [null, T] in either order, or [T], apart; null is its branch or -1.
-func nullable(s *avro.UnionSchema) (inner avro.Schema, null int, err error) {
-	null = -1
-	for i, t := range s.Types() {
-		if t.Type() == avro.Null {
-			null = i
-			continue
-		}
-		if inner != nil {
-			return nil, 0, fmt.Errorf("a union of several types (%s) is not supported in this version; only [null, T]", s.String())
-		}
-		inner = t
-	}
-	if inner == nil {
-		return nil, 0, errAlwaysNull
-	}
-	return inner, null, nil
-}
-
-var errAlwaysNull = errors.New("a field that is always null has no type for a table")
-
-var micros = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
-
-func primitiveType(s *avro.PrimitiveSchema) (arrow.DataType, error) {
+func primitiveType(s *avro.PrimitiveSchema) arrow.DataType {
 	switch logical(s) {
 	case avro.Decimal:
-		return decimalType(s.Logical().(*avro.DecimalLogicalSchema))
+		return decimalType(decimalOf(s))
 	case avro.Date:
-		return arrow.FixedWidthTypes.Date32, nil
+		return arrow.FixedWidthTypes.Date32
 	case avro.TimeMillis, avro.TimeMicros:
-		return arrow.FixedWidthTypes.Time64us, nil
-	case avro.TimestampMillis, avro.TimestampMicros:
-		return micros, nil
-	case avro.LocalTimestampMillis, avro.LocalTimestampMicros:
-		return &arrow.TimestampType{Unit: arrow.Microsecond}, nil
+		return arrow.FixedWidthTypes.Time64us
+	case avro.TimestampMillis, avro.TimestampMicros, timestampNanos:
+		return micros
+	case avro.LocalTimestampMillis, avro.LocalTimestampMicros, localTimestampNanos:
+		return localMicros
 	}
 	switch s.Type() {
 	case avro.Boolean:
-		return arrow.FixedWidthTypes.Boolean, nil
+		return arrow.FixedWidthTypes.Boolean
 	case avro.Int:
-		return arrow.PrimitiveTypes.Int32, nil
+		return arrow.PrimitiveTypes.Int32
 	case avro.Long:
-		return arrow.PrimitiveTypes.Int64, nil
+		return arrow.PrimitiveTypes.Int64
 	case avro.Float:
-		return arrow.PrimitiveTypes.Float32, nil
+		return arrow.PrimitiveTypes.Float32
 	case avro.Double:
-		return arrow.PrimitiveTypes.Float64, nil
+		return arrow.PrimitiveTypes.Float64
 	case avro.Bytes:
-		return arrow.BinaryTypes.Binary, nil
-	case avro.String:
-		return arrow.BinaryTypes.String, nil
+		return arrow.BinaryTypes.Binary
 	}
-	return nil, fmt.Errorf("type %s is not supported in this version", s.Type())
+	return arrow.BinaryTypes.String
 }
+
+// Logical types of Avro 1.12 that hamba leaves among a schema's properties.
+const (
+	timestampNanos      = avro.LogicalType("timestamp-nanos")
+	localTimestampNanos = avro.LogicalType("local-timestamp-nanos")
+)
 
 // logical is the logical type if it belongs on that primitive; Avro says to ignore it elsewhere.
 func logical(s *avro.PrimitiveSchema) avro.LogicalType {
-	l := s.Logical()
-	if l == nil {
-		return ""
+	if l := s.Logical(); l != nil { // hamba has looked where it stands
+		if l.Type() == avro.Decimal && decimalOf(s) == nil {
+			return ""
+		}
+		return l.Type()
 	}
-	switch t := l.Type(); t {
-	case avro.Decimal:
-		if s.Type() == avro.Bytes {
-			return t
-		}
-	case avro.Date, avro.TimeMillis:
-		if s.Type() == avro.Int {
-			return t
-		}
-	case avro.TimeMicros, avro.TimestampMillis, avro.TimestampMicros, avro.LocalTimestampMillis, avro.LocalTimestampMicros:
-		if s.Type() == avro.Long {
-			return t
-		}
+	if p, _ := s.Prop("logicalType").(string); s.Type() == avro.Long && (p == string(timestampNanos) || p == string(localTimestampNanos)) {
+		return avro.LogicalType(p)
 	}
 	return ""
 }
 
-func decimalType(d *avro.DecimalLogicalSchema) (arrow.DataType, error) {
-	if d.Precision() > 38 {
-		return nil, fmt.Errorf("decimal(%d,%d) has more than 38 digits, which no table can hold", d.Precision(), d.Scale())
+// isUUID: on a string hamba knows it.
+func isUUID(s *avro.FixedSchema) bool {
+	return s.Size() == 16 && s.Prop("logicalType") == string(avro.UUID)
+}
+
+func isDuration(s *avro.FixedSchema) bool {
+	return s.Logical() != nil && s.Logical().Type() == avro.Duration
+}
+
+// maxDigits are the most that a decimal may have; with more it is taken as the bytes that it is on the wire, since a number of a million
+// digits would only serve to fill the memory.
+const maxDigits = 1000
+
+// decimalOf is nil for what is no decimal.
+func decimalOf(s avro.LogicalTypeSchema) *avro.DecimalLogicalSchema {
+	d, _ := s.Logical().(*avro.DecimalLogicalSchema)
+	if d != nil && d.Precision() > maxDigits {
+		return nil
 	}
-	return &arrow.Decimal128Type{Precision: int32(d.Precision()), Scale: int32(d.Scale())}, nil
+	return d
+}
+
+// decimalType: with more than 38 digits no table has a type for it; then the digits stand there as text.
+func decimalType(d *avro.DecimalLogicalSchema) arrow.DataType {
+	if d.Precision() > 38 {
+		return arrow.BinaryTypes.String
+	}
+	return &arrow.Decimal128Type{Precision: int32(d.Precision()), Scale: int32(d.Scale())}
 }

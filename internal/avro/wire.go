@@ -62,6 +62,9 @@ var (
 	errBlock    = errors.New("a block with more items than bytes")
 	errUTF8     = errors.New("text that is not UTF-8")
 	errDigits   = errors.New("a decimal with more digits than its type has")
+	errInexact  = errors.New("a number that the column's floating point cannot hold exactly")
+	errDeep     = errors.New("a type lies in itself more often than the table has columns for")
+	errNested   = errors.New("a value nested deeper than 1000 levels")
 	errTime     = errors.New("a time beyond what microseconds can hold")
 	errFull     = errors.New("with this datum a column has more than 2 GiB of text")
 	errTrailing = errors.New("bytes are left after the datum")
@@ -69,8 +72,9 @@ var (
 
 // wire is a datum that is being read.
 type wire struct {
-	buf []byte
-	pos int
+	buf     []byte
+	pos     int
+	scratch []byte // for what is read and not kept
 }
 
 func (w *wire) long() (int64, error) {

@@ -33,6 +33,7 @@ type Config struct {
 	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
 	Quarantine   Quarantine      `yaml:"quarantine,omitempty" jsonschema:"description=how much may be refused in one run before the job stops"`
 	NewSchema    string          `yaml:"new_schema,omitempty" jsonschema:"enum=evolve,enum=quarantine,enum=stop,description=what to do with messages whose schema has columns that the table lacks or wider types: give the table the columns in the commit of the first rows (evolve, the default), refuse the messages (quarantine), or stop"`
+	Types        Types           `yaml:",inline"`
 	RegistryWait config.Duration `yaml:"registry_wait,omitempty" jsonschema:"description=how long a batch waits for a registry that does not answer (default 5m)"`
 	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
@@ -97,6 +98,7 @@ func (c Config) Validate() []config.Invalid {
 			say(l.Path, "%s", l.Message)
 		}
 	}
+	c.Types.validate(say)
 	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
 		say("commit", "expected positive limits")
 	}

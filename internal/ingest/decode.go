@@ -46,6 +46,7 @@ type decoder struct {
 	wait    time.Duration // for a registry that does not answer
 	table   *lake.Table
 	policy  string // Config.NewSchema
+	layout  avro.Layout
 	shape   *lake.Shape
 	schema  *arrow.Schema // of the shape, with field ids
 	values  *arrow.Schema // without the provenance columns
@@ -55,8 +56,8 @@ type decoder struct {
 	unknown map[int]error // ids that the registry did not know, within this part
 }
 
-func newDecoder(schemas Schemas, wait time.Duration, table *lake.Table, policy string) (*decoder, error) {
-	d := &decoder{schemas: schemas, wait: wait, table: table, policy: policy, unknown: map[int]error{}}
+func newDecoder(schemas Schemas, wait time.Duration, table *lake.Table, c Config) (*decoder, error) {
+	d := &decoder{schemas: schemas, wait: wait, table: table, policy: c.NewSchema, layout: c.Types.layout(), unknown: map[int]error{}}
 	shape, err := table.Shape()
 	if err != nil {
 		return nil, minibatch.Fatal(fmt.Errorf("table %s: %w", table.Name(), err))
@@ -160,7 +161,7 @@ func (d *decoder) plan(ctx context.Context, id int) (*avro.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := avro.Compile(s, d.values)
+	p, err := d.layout.Compile(s, d.values)
 	if err != nil {
 		err = d.misfit(s, fmt.Errorf("schema %d does not fit table %s: %w", id, d.table.Name(), err))
 		if errors.Is(err, errMisfit) {
@@ -188,7 +189,7 @@ func (d *decoder) misfit(s *avro.Schema, why error) error {
 	case stop:
 		return minibatch.Fatal(&cli.Error{Err: why, Hint: "`new_schema: evolve` gives the table the columns, `new_schema: quarantine` refuses these messages"})
 	}
-	values, err := avro.ArrowSchema(s)
+	values, err := d.layout.Columns(s, d.values)
 	if err != nil {
 		return minibatch.Fatal(why)
 	}

@@ -18,7 +18,7 @@ import (
 func (s *site) sendAs(schema string, values ...map[string]any) {
 	s.t.Helper()
 	subject := "orders-value"
-	if schema == otherType { // the registry would not take it there
+	if schema == otherType || schema == branching || schema == renamed { // the registry would not take it there
 		subject = "others-value"
 	}
 	id, err := s.reg.Register(s.t.Context(), subject, schema)

@@ -83,21 +83,21 @@ func (j *Job) table(ctx context.Context) (*lake.Table, error) {
 			Hint: "register the value schema (a producer does it at its first message; `loadgen run` too), or name its subject in the job: `subject: …`",
 		}
 	}
-	schema, err := Schema(s, j.cfg.loadColumns())
+	schema, err := tableSchema(s, j.cfg)
 	if err != nil {
 		return nil, fmt.Errorf("table %s from subject %s: %w", j.cfg.Table, j.cfg.subject(), err)
 	}
 	return j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, j.cfg.layout())
 }
 
-// Schema is the schema of the table that an ingest job makes for messages of a schema.
-func Schema(s *avro.Schema, load bool) (*arrow.Schema, error) {
-	value, err := avro.ArrowSchema(s)
+// tableSchema is the schema of the table that a job makes for messages of a schema.
+func tableSchema(s *avro.Schema, c Config) (*arrow.Schema, error) {
+	value, err := c.Types.layout().Columns(s, nil)
 	if err != nil {
 		return nil, err
 	}
 	fields := append(value.Fields(), quarantine.Kafka)
-	if load {
+	if c.loadColumns() {
 		fields = append(fields, quarantine.Load)
 	}
 	return arrow.NewSchema(fields, nil), nil
@@ -135,7 +135,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 	if wait == 0 {
 		wait = 5 * time.Minute
 	}
-	d, err := newDecoder(j.parts.Schemas, wait, j.sink.table, j.cfg.NewSchema)
+	d, err := newDecoder(j.parts.Schemas, wait, j.sink.table, j.cfg)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func newProof(o Options) (*proof, error) {
 		}
 	}
 	p.target = arrow.NewSchema(fields, nil)
-	if p.plan, err = avro.Compile(writer, p.target); err != nil {
+	if p.plan, err = avro.CompileFor(writer, p.target); err != nil {
 		return nil, fmt.Errorf("the table cannot hold what was sent: %w", err)
 	}
 	if o.Claim.Later != "" {
@@ -73,7 +73,7 @@ func newProof(o Options) (*proof, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the second schema: %w", err)
 		}
-		if p.later, err = avro.Compile(later, p.target); err != nil {
+		if p.later, err = avro.CompileFor(later, p.target); err != nil {
 			return nil, fmt.Errorf("the table cannot hold what was sent with the second schema: %w", err)
 		}
 	}
