@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,8 @@ func (s *site) sparkCatalog() (conf, secret map[string]string, err error) {
 	const at = "spark.sql.catalog." + lake.CatalogName
 	l := s.project.Lake()
 	warehouse := l.Warehouse
-	if storage.Local(warehouse) {
+	named := s.project.Weir.Lake.Catalog == "rest" // what the server calls it
+	if !named && storage.Local(warehouse) {
 		dir, err := filepath.Abs(storage.Path(warehouse))
 		if err != nil {
 			return nil, nil, err
@@ -36,6 +39,33 @@ func (s *site) sparkCatalog() (conf, secret map[string]string, err error) {
 	secret = map[string]string{}
 	scheme, _, _ := strings.Cut(l.Catalog, "://")
 	switch scheme {
+	case "http", "https":
+		conf[at+".type"], conf[at+".uri"] = "rest", l.Catalog
+		delete(conf, at+".io-impl") // the server says
+		if warehouse == "" {
+			delete(conf, at+".warehouse")
+		}
+		switch r := l.REST; {
+		case r.Token != "":
+			secret[at+".token"] = r.Token.Reveal()
+		case r.ClientID != "":
+			secret[at+".credential"] = r.ClientID + ":" + r.ClientSecret.Reveal()
+			conf[at+".scope"] = cmp.Or(r.Scope, "catalog")
+			if r.TokenURL != "" {
+				conf[at+".oauth2-server-uri"] = r.TokenURL
+			}
+		}
+	case "glue":
+		g, err := lake.ParseGlue(l.Catalog)
+		if err != nil {
+			return nil, nil, cli.Usage(fmt.Errorf("weir.yaml: lake.uri: %w", err), "")
+		}
+		conf[at+".catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
+		for key, value := range map[string]string{".client.region": g.Region, ".glue.id": g.ID, ".glue.endpoint": g.Endpoint} {
+			if value != "" {
+				conf[at+key] = value
+			}
+		}
 	case "thrift":
 		conf[at+".type"], conf[at+".uri"] = "hive", l.Catalog
 	case "postgres", "postgresql":
@@ -55,11 +85,14 @@ func (s *site) sparkCatalog() (conf, secret map[string]string, err error) {
 		conf[at+".type"], conf[at+".jdbc.schema-version"] = "jdbc", "V1"
 		conf[at+".uri"] = "jdbc:sqlite:" + storage.Path(l.Catalog)
 	}
-	if s3 := l.Storage.S3; strings.HasPrefix(warehouse, "s3") {
+	if s3 := l.Storage.S3; strings.HasPrefix(warehouse, "s3") || named {
 		if s3.Endpoint != "" {
 			conf[at+".s3.endpoint"], conf[at+".s3.path-style-access"] = s3.Endpoint, "true"
 		}
-		if s3.Region != "" || s3.Endpoint != "" {
+		switch of := conf[at+".client.region"]; {
+		case of != "" && s3.Region != "" && of != s3.Region: // Iceberg has one region for Glue and S3
+			conf[at+".s3.cross-region-access-enabled"] = "true"
+		case of == "" && (s3.Region != "" || s3.Endpoint != ""):
 			conf[at+".client.region"] = s3.Region
 			if s3.Region == "" {
 				conf[at+".client.region"] = "us-east-1"

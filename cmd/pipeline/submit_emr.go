@@ -172,9 +172,9 @@ func (s *site) reachable(j job.Job) error {
 	}
 	l := s.project.Lake()
 	if !strings.Contains(l.Catalog, "://") {
-		return cli.Usage(errors.New("EMR cannot reach the catalog: it is a file on this machine"), "write lake: {catalog: hive, uri: thrift://host:9083} or a PostgreSQL catalog into weir.yaml")
+		return cli.Usage(errors.New("EMR cannot reach the catalog: it is a file on this machine"), "write lake: {catalog: glue}, or a REST, Hive or PostgreSQL catalog, into weir.yaml (docs/catalogs.md)")
 	}
-	if storage.Local(l.Warehouse) {
+	if s.project.Weir.Lake.Catalog != "rest" && storage.Local(l.Warehouse) {
 		return cli.Usage(errors.New("EMR cannot reach the warehouse: it is a directory on this machine"), "write lake: {warehouse: s3://bucket/path} into weir.yaml")
 	}
 	if _, ok := j.Spec.(*ingest.Config); ok && s.project.Weir.Kafka.Brokers.Embedded() {

@@ -88,7 +88,7 @@ var only = map[string][]string{
 	"internal/notify":   {"internal/notify", "internal/calendar", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"notify":            {"internal/notify", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
-	"internal/lake":     {"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
+	"internal/lake":     {"internal/config", "internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	"internal/storage":  {"internal/config"},
 	"internal/airflow":  {},
 	"internal/spark":    {"internal/cli"},

@@ -33,22 +33,28 @@ type catalogIO interface {
 }
 
 // openCatalog opens a catalog by its address: see Config.
-func openCatalog(ctx context.Context, address string, props iceberg.Properties) (catalogIO, io.Closer, error) {
+func openCatalog(ctx context.Context, c Config, props iceberg.Properties) (catalogIO, io.Closer, error) {
+	address := c.Catalog
 	scheme, _, ok := strings.Cut(address, "://")
 	switch {
+	case c.byName():
+		return openREST(ctx, c, props)
+	case ok && scheme == "glue":
+		return openGlue(ctx, c, props)
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return openPostgres(ctx, address, props)
 	case ok && scheme == "thrift":
 		return openHive(ctx, address, props)
 	case ok && scheme != "file":
-		return nil, nil, fmt.Errorf("catalog: expected a SQLite file, postgres://… or thrift://host:9083, got %s://…", scheme)
+		return nil, nil, fmt.Errorf("catalog: expected a SQLite file, postgres://…, thrift://host:9083, https://… of a REST catalog or glue://region, got %s://…", scheme)
 	}
 	return openSQLite(storage.Path(address), props)
 }
 
 // unreachable says in one line what is wrong with a catalog on a server; drivers tell of each try in a line of its own.
 func unreachable(err error, address string) error {
-	if !strings.Contains(address, "://") {
+	var own *cli.Error
+	if !strings.Contains(address, "://") || errors.As(err, &own) {
 		return err
 	}
 	var lines []string

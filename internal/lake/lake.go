@@ -44,9 +44,10 @@ var ErrNoTable = errors.New("no such table")
 
 // Config says where tables live.
 type Config struct {
-	Catalog   string // SQLite file, made if absent; or postgres://…; or thrift://host:9083 of a Hive Metastore
-	Warehouse string // directory for data and metadata: local, s3://bucket/path, hdfs://namenode:8020/path
+	Catalog   string // SQLite file, made if absent; postgres://…; thrift://host:9083 of a Hive Metastore; http(s)://… of a REST catalog; glue://region
+	Warehouse string // directory for data and metadata: local, s3://bucket/path, hdfs://namenode:8020/path; of a REST catalog: a name that it knows, or empty
 	Storage   storage.Config
+	REST      REST // how a REST catalog is reached
 
 	// Cache is the local directory for copies of remote files, which readers such as SQL engines need, and CacheBytes what
 	// it may hold (0: 10 GiB). Only needed with a remote warehouse.
@@ -58,7 +59,7 @@ type Config struct {
 type Lake struct {
 	cat       catalogIO
 	closer    io.Closer // of the catalog's connection
-	warehouse string    // URI
+	warehouse string    // URI; empty: the catalog says where a table lies
 	props     map[string]string
 	cache     *cache
 	mu        sync.Mutex
@@ -69,14 +70,21 @@ type Lake struct {
 func Open(ctx context.Context, c Config) (*Lake, error) {
 	storage.Register()
 	l := &Lake{props: c.Storage.Properties(), locks: map[string]*sync.Mutex{}, cache: &cache{dir: c.Cache, limit: c.CacheBytes}}
-	if err := l.place(c.Warehouse); err != nil {
-		return nil, err
+	if !c.byName() {
+		if err := l.place(c.Warehouse); err != nil {
+			return nil, err
+		}
 	}
 	var err error
-	if l.cat, l.closer, err = openCatalog(ctx, c.Catalog, l.properties()); err != nil {
+	if l.cat, l.closer, err = openCatalog(ctx, c, l.properties()); err != nil {
 		return nil, unreachable(err, c.Catalog)
 	}
 	return l, nil
+}
+
+// byName says that the catalog knows its warehouses by their names, and where each table lies.
+func (c Config) byName() bool {
+	return strings.HasPrefix(c.Catalog, "https://") || strings.HasPrefix(c.Catalog, "http://")
 }
 
 // place finds the warehouse. Of a remote one it says only what the name itself tells: servers are asked for with the first table.
@@ -101,7 +109,10 @@ func (l *Lake) place(warehouse string) error {
 
 // properties are those of the catalog: it opens storages by itself.
 func (l *Lake) properties() iceberg.Properties {
-	p := iceberg.Properties{"warehouse": l.warehouse}
+	p := iceberg.Properties{}
+	if l.warehouse != "" {
+		p["warehouse"] = l.warehouse
+	}
 	maps.Copy(p, l.props)
 	return p
 }
@@ -195,8 +206,11 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 	if err := l.cat.CreateNamespace(ctx, ns, nil); err != nil && !errors.Is(err, catalog.ErrNamespaceAlreadyExists) {
 		return nil, fmt.Errorf("create namespace %s: %w", strings.Join(ns, "."), err)
 	}
-	location := storage.Join(l.warehouse, strings.Join(ns, ".")+".db", id[len(id)-1])
-	_, err = l.cat.CreateTable(ctx, id, schema, catalog.WithProperties(props), catalog.WithLocation(location), catalog.WithPartitionSpec(&lay.spec), catalog.WithSortOrder(lay.sort))
+	opts := []catalog.CreateTableOpt{catalog.WithProperties(props), catalog.WithPartitionSpec(&lay.spec), catalog.WithSortOrder(lay.sort)}
+	if l.warehouse != "" {
+		opts = append(opts, catalog.WithLocation(storage.Join(l.warehouse, strings.Join(ns, ".")+".db", id[len(id)-1])))
+	}
+	_, err = l.cat.CreateTable(ctx, id, schema, opts...)
 	if err != nil && !errors.Is(err, catalog.ErrTableAlreadyExists) { // another process may have been first
 		return nil, fmt.Errorf("create table %s: %w", name, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,9 +47,10 @@ type Compare struct {
 
 // Lake is the `lake` block.
 type Lake struct {
-	Catalog   string         `yaml:"catalog,omitempty" jsonschema:"enum=sqlite,enum=postgres,enum=hive,description=who knows the tables: sqlite (default) in HOME/catalog.db or postgres or a Hive Metastore 3"`
-	URI       config.Secret  `yaml:"uri,omitempty" jsonschema:"description=of the catalog: postgres://user:password@host:5432/database (by reference: ${env:NAME}) or thrift://host:9083"`
-	Warehouse string         `yaml:"warehouse,omitempty" jsonschema:"description=where data and metadata lie: a directory (default HOME/warehouse) or s3://bucket/path or hdfs://namenode:8020/path"`
+	Catalog   string         `yaml:"catalog,omitempty" jsonschema:"enum=sqlite,enum=postgres,enum=hive,enum=rest,enum=glue,description=who knows the tables: sqlite (default) in HOME/catalog.db or postgres or a Hive Metastore 3 or an Iceberg REST catalog or AWS Glue; see docs/catalogs.md"`
+	URI       config.Secret  `yaml:"uri,omitempty" jsonschema:"description=of the catalog: postgres://user:password@host:5432/database (by reference: ${env:NAME}) or thrift://host:9083 or https://host/path of a REST catalog or glue://region/account"`
+	Warehouse string         `yaml:"warehouse,omitempty" jsonschema:"description=where data and metadata lie: a directory (default HOME/warehouse) or s3://bucket/path or hdfs://namenode:8020/path; with catalog rest: the name of a warehouse that it knows"`
+	REST      lake.REST      `yaml:"rest,omitempty" jsonschema:"description=how the REST catalog lets us in"`
 	Storage   storage.Config `yaml:",inline"`
 	Cache     config.Size    `yaml:"cache,omitempty" jsonschema:"description=how much of remote tables is kept on this machine for SQL, default 10GiB"`
 }
@@ -62,7 +64,7 @@ func (l Lake) validate() []config.Invalid {
 	switch l.Catalog {
 	case "", "sqlite":
 		if l.URI != "" {
-			say("uri", "expected only with catalog postgres or hive: sqlite lies in the home")
+			say("uri", "expected only with catalog postgres, hive, rest or glue: sqlite lies in the home")
 		}
 	case "postgres":
 		if scheme != "postgres" && scheme != "postgresql" {
@@ -72,14 +74,31 @@ func (l Lake) validate() []config.Invalid {
 		if scheme != "thrift" {
 			say("uri", "expected thrift://host:9083, the address of a Hive Metastore 3")
 		}
+	case "rest":
+		if u, err := url.Parse(l.URI.Reveal()); !strings.HasPrefix(l.URI.Reveal(), "${") && (err != nil || scheme != "https" && scheme != "http" || u.Host == "" || u.User != nil) {
+			say("uri", "expected https://host/path, the address of an Iceberg REST catalog, with no password in it")
+		}
+		for _, b := range l.REST.Validate(l.URI.Reveal()) {
+			say("rest."+b.Path, "%s", b.Message)
+		}
+	case "glue":
+		if _, err := lake.ParseGlue(l.URI.Reveal()); l.URI != "" && err != nil {
+			say("uri", "%v; or leave it out: then the AWS tools' region and account", err)
+		}
+		if l.Warehouse == "" {
+			say("warehouse", "warehouse is missing: s3://bucket/path")
+		}
 	default:
 		if strings.Contains(l.Catalog, "://") { // its address, which may hold a password
-			say("catalog", "expected sqlite, postgres or hive; its address belongs to `uri`")
+			say("catalog", "expected sqlite, postgres, hive, rest or glue; its address belongs to `uri`")
 		} else {
-			say("catalog", "expected sqlite, postgres or hive, got %q", l.Catalog)
+			say("catalog", "expected sqlite, postgres, hive, rest or glue, got %q", l.Catalog)
 		}
 	}
-	if err := storage.Check(l.Warehouse); err != nil {
+	if l.Catalog != "rest" && l.REST != (lake.REST{}) {
+		say("rest", "expected only with catalog rest")
+	}
+	if err := storage.Check(l.Warehouse); err != nil && l.Catalog != "rest" { // a REST catalog's is any name that it knows
 		say("warehouse", "%v", err)
 	}
 	for _, b := range l.Storage.Validate() {
@@ -152,11 +171,14 @@ func (p *Project) In(name string) string { return filepath.Join(p.Home, name) }
 // Lake says where tables live.
 func (p *Project) Lake() lake.Config {
 	l := p.Weir.Lake
-	c := lake.Config{Catalog: p.In("catalog.db"), Warehouse: l.Warehouse, Storage: l.Storage, Cache: p.In("cache"), CacheBytes: int64(l.Cache)}
+	c := lake.Config{Catalog: p.In("catalog.db"), Warehouse: l.Warehouse, Storage: l.Storage, REST: l.REST, Cache: p.In("cache"), CacheBytes: int64(l.Cache)}
 	if l.URI != "" {
 		c.Catalog = l.URI.Reveal()
 	}
-	if c.Warehouse == "" {
+	if l.Catalog == "glue" && l.URI == "" {
+		c.Catalog = "glue://"
+	}
+	if c.Warehouse == "" && l.Catalog != "rest" {
 		c.Warehouse = p.In("warehouse")
 	}
 	return c

@@ -24,8 +24,10 @@ import (
 
 // Config says where tables live. Paths without a scheme are local.
 type Config struct {
-	Catalog   string // SQLite file, postgres://…, or thrift://host:9083 of a Hive Metastore 3
-	Warehouse string // directory, s3://bucket/path or hdfs://namenode:8020/path
+	Catalog   string // SQLite file, postgres://…, thrift://host:9083 of a Hive Metastore 3, https://… of a REST catalog, or glue://region
+	Warehouse string // directory, s3://bucket/path or hdfs://namenode:8020/path; with a REST catalog the name that it knows
+
+	CatalogToken string // bearer token for a REST catalog; empty: none
 
 	S3Endpoint, S3Region, S3AccessKey, S3SecretKey string // empty: as the AWS tools find them
 	HDFSUser                                       string
@@ -41,7 +43,7 @@ type Lake struct{ l *lake.Lake }
 
 // Open opens a catalog; a SQLite file is made where there is none.
 func Open(ctx context.Context, c Config) (*Lake, error) {
-	l, err := lake.Open(ctx, lake.Config{Catalog: c.Catalog, Warehouse: c.Warehouse, Storage: storage.Config{
+	l, err := lake.Open(ctx, lake.Config{Catalog: c.Catalog, Warehouse: c.Warehouse, REST: lake.REST{Token: config.Secret(c.CatalogToken)}, Storage: storage.Config{
 		S3:   storage.S3{Endpoint: c.S3Endpoint, Region: c.S3Region, AccessKey: config.Secret(c.S3AccessKey), SecretKey: config.Secret(c.S3SecretKey)},
 		HDFS: storage.HDFS{User: c.HDFSUser},
 	}})

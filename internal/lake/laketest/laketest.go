@@ -343,3 +343,26 @@ func copyFile(from, to string) error {
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
 }
+
+// Unconfirmed tests that a commit which the catalog took without saying so is found: once in the table, with its files. lie
+// makes the catalog do that with the next commit.
+func Unconfirmed(t *testing.T, c lake.Config, namespace string, lie func()) {
+	t.Helper()
+	s := &suite{c, namespace}
+	tbl := s.table(t, s.open(t), "unconfirmed")
+	if _, err := appendRows(t, tbl, "a", 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	lie()
+	rc, err := appendRows(t, tbl, "a", 10, 20)
+	if err != nil || rc.Already || rc.Tries != 2 {
+		t.Fatalf("got %+v, %v; want a commit that was found at the second look", rc, err)
+	}
+	if p, err := tbl.Position(t.Context(), "a"); err != nil || p.Seq != 2 {
+		t.Errorf("got %+v, %v; want two commits", p, err)
+	}
+	if _, err := appendRows(t, tbl, "a", 20, 30); err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, "unconfirmed", 30)
+}

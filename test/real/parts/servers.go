@@ -152,6 +152,19 @@ func Metastore(t testing.TB) (uri string) {
 	return fmt.Sprintf("thrift://127.0.0.1:%d", serve(t, "hive-metastore", 1).port)
 }
 
+// RESTCatalog starts an Iceberg REST catalog for the test and gives its address. Its tables lie in a directory of its own, or on an S3.
+func RESTCatalog(t testing.TB, on *ObjectStore) (uri string) {
+	t.Helper()
+	need(t, "rest-catalog")
+	if on != nil {
+		t.Setenv("WEIR_REST_WAREHOUSE", "s3://weir/rest")
+		t.Setenv("WEIR_REST_S3", on.Endpoint)
+		t.Setenv("AWS_ACCESS_KEY_ID", on.Key)
+		t.Setenv("AWS_SECRET_ACCESS_KEY", on.Secret)
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", serve(t, "rest-catalog", 1).port)
+}
+
 // Postgres starts a PostgreSQL for the test and gives the address of a database.
 func Postgres(t testing.TB) (uri string) {
 	t.Helper()
