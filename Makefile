@@ -42,6 +42,10 @@ install: build ## put the programs into PREFIX/bin (~/.local/bin)
 test: tools ## the hermetic tests: no network, nothing to install
 	go test -timeout 5m $(PKG)
 
+.PHONY: test-model
+test-model: tools ## 10,000 histories of the commit protocol, under the race detector
+	go test -race -count=1 -timeout 15m -run Model ./internal/protocol -seeds 10000
+
 .PHONY: test-real
 test-real: tools ## the tests against a real Kafka, registry and Spark
 	go test -tags real -count=1 -timeout 75m ./test/real/...

@@ -177,7 +177,7 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	if err := s.commitRefused(ctx, b, parts); err != nil {
 		return minibatch.Receipt{}, moved(err)
 	}
-	c := lake.Commit{Job: b.Job, ID: b.ID(), Advance: advance(b)}
+	c := lake.Commit{Job: b.Job, ID: b.ID(), Advance: topic.Advance(b)}
 	for _, p := range parts {
 		c.Add = append(c.Add, p.Value.(staged).rows...)
 	}
@@ -194,7 +194,7 @@ func (s *sink) starts(ctx context.Context, b minibatch.Batch) error {
 	if err != nil || p.Commit == b.ID() {
 		return err
 	}
-	_, err = advance(b)(p.Cursor)
+	_, err = topic.Advance(b)(p.Cursor)
 	return err
 }
 
@@ -212,11 +212,7 @@ func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []min
 		return nil
 	}
 	further := func(stored json.RawMessage) (json.RawMessage, error) {
-		err := topic.Ours(q.at, stored, b)
-		if errors.Is(err, minibatch.ErrMoved) {
-			return nil, elsewhere{err}
-		}
-		if err != nil {
+		if err := topic.Ours(q.at, stored, b); err != nil {
 			return nil, err
 		}
 		return topic.Further(stored, b.To)
@@ -245,7 +241,7 @@ func (s *sink) Abort(_ context.Context, parts []minibatch.Staged) error {
 
 // moved translates lake's compare-and-set into the runner's.
 func moved(err error) error {
-	if errors.Is(err, lake.ErrMoved) {
+	if errors.Is(err, lake.ErrMoved) && !errors.Is(err, minibatch.ErrMoved) {
 		return fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
 	}
 	return operator(err)
@@ -258,21 +254,3 @@ func operator(err error) error {
 	}
 	return err
 }
-
-// advance is the compare-and-set of a batch in the lake's words.
-func advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
-	next := topic.Advance(b)
-	return func(stored json.RawMessage) (json.RawMessage, error) {
-		to, err := next(stored)
-		if errors.Is(err, minibatch.ErrMoved) {
-			err = elsewhere{err}
-		}
-		return to, err
-	}
-}
-
-// elsewhere is minibatch.ErrMoved and lake.ErrMoved in one: the lake knows only its own.
-type elsewhere struct{ error }
-
-func (e elsewhere) Unwrap() error        { return e.error }
-func (e elsewhere) Is(target error) bool { return target == lake.ErrMoved } //nolint:errorlint // a sentinel, by identity

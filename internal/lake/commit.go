@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 
+	"weir/internal/protocol"
 	"weir/internal/storage"
 )
 
@@ -20,6 +22,10 @@ import (
 type Commit struct {
 	Job string
 	ID  string // the same for the same piece of work, so that a repeated commit is recognised
+
+	// Epoch is the number of the run that commits, higher than those of the runs before it; 0: runs are not told apart. Once a newer run
+	// has committed, an older one gets ErrFenced.
+	Epoch int64
 
 	// Advance gets the stored cursor (nil if there is none) and returns the new one, or ErrMoved if this commit does not
 	// start there. It may be called several times. Without it the stored cursor must equal From, and To becomes the new one.
@@ -30,6 +36,8 @@ type Commit struct {
 	Remove     []File // of the table as the worker saw it; the commit fails if one has gone meanwhile
 	ReplaceAll bool   // remove all that the table holds at the time of the commit
 	Summary    map[string]string
+
+	decided bool // by a human, after a rollback
 }
 
 // A Receipt says what a commit did.
@@ -40,16 +48,20 @@ type Receipt struct {
 	Tries    int
 }
 
-const (
-	definite   = 6                // tries of a commit that provably did not land
-	commitTime = 60 * time.Second // for one commit, also after the caller was told to stop
+const commitTime = 60 * time.Second // for one commit, also after the caller was told to stop
+
+// ErrFenced and ErrUnknown are two ways in which a commit may end without the rows in the table: a newer run has taken over, or nobody
+// knows yet.
+var (
+	ErrFenced  = protocol.ErrFenced
+	ErrUnknown = protocol.ErrUnknown
 )
 
 // Commit adds and removes files and moves the cursor, all or nothing.
 //
 // iceberg-go does not retry a stale commit on catalogs that check on the client's side, and its error does not tell whether
-// the commit landed. So the loop is ours: after any error the table is loaded again and searched for the commit id; if it is
-// not there the same data files are committed onto the new head.
+// the commit landed. So the loop is ours, see protocol.Loop: after any error the table is loaded again and searched for the commit id;
+// if it is not there the same data files are committed onto the new head.
 func (t *Table) Commit(ctx context.Context, c Commit) (Receipt, error) {
 	lock := t.lake.lock(t.name)
 	lock.Lock()
@@ -57,40 +69,62 @@ func (t *Table) Commit(ctx context.Context, c Commit) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
 
-	var last error
-	for try := 1; ; try++ {
-		tbl, err := t.load(ctx)
-		if err != nil && last == nil {
-			return Receipt{}, err
+	loop := protocol.NewLoop(protocol.Commit{ID: c.ID, Epoch: c.Epoch, Advance: c.advance, Decided: c.decided})
+	for looks := 1; ; looks++ {
+		tbl, step := t.look(ctx, loop, c.Job)
+		rc := Receipt{Snapshot: step.Found.ID, At: time.Now(), Already: looks == 1, Tries: looks}
+		if step.Do == protocol.Done && rc.Already {
+			rc.At = time.UnixMilli(step.Found.At)
 		}
-		if err != nil { // until the catalog answers nobody knows whether the last try landed
-			if !pause(ctx, try) {
-				return Receipt{}, fmt.Errorf("commit %s to table %s: result unknown, the next start finds it out: %w", c.ID, t.name, errors.Join(last, err))
+		if step.Do == protocol.Swap {
+			var outcome protocol.Outcome
+			var err error
+			rc.Already = false
+			rc.Snapshot, outcome, err = t.swap(ctx, tbl, c, step)
+			rc.At = time.Now()
+			if final(err) {
+				return Receipt{}, fmt.Errorf("commit to table %s: %w", t.name, err)
 			}
-			continue
+			step = loop.Tried(outcome, err)
 		}
-		if s := landed(tbl, c); s != nil {
-			at := time.Now()
-			if last == nil {
-				at = time.UnixMilli(s.TimestampMs)
-			}
-			return Receipt{Snapshot: s.SnapshotID, At: at, Already: last == nil, Tries: try}, nil
+		if step.Do == protocol.Look && !pause(ctx, looks) {
+			step = loop.Expired(ctx.Err())
 		}
-		if last != nil && try > definite {
-			return Receipt{}, fmt.Errorf("commit to table %s: %w", t.name, last)
-		}
-		got, err := t.try(ctx, tbl, c)
-		if err == nil {
-			return Receipt{Snapshot: got, At: time.Now(), Tries: try}, nil
-		}
-		if errors.Is(err, ErrMoved) || errors.Is(err, errGone) || errors.Is(err, errShape) || diskFull(err) {
-			return Receipt{}, fmt.Errorf("commit to table %s: %w", t.name, err)
-		}
-		last = err
-		if !pause(ctx, try) {
-			last = errors.Join(last, ctx.Err())
+		switch step.Do {
+		case protocol.Done:
+			return rc, nil
+		case protocol.Stop:
+			return Receipt{}, t.stopped(c, step.Err)
 		}
 	}
+}
+
+// look loads the table and asks the loop what to do with it.
+func (t *Table) look(ctx context.Context, loop *protocol.Loop, job string) (*table.Table, protocol.Step) {
+	tbl, err := t.load(ctx)
+	if err != nil {
+		return nil, loop.Unseen(err)
+	}
+	v, err := viewOf(tbl, job)
+	if err != nil {
+		return nil, protocol.Step{Do: protocol.Stop, Err: err}
+	}
+	return tbl, loop.Seen(v)
+}
+
+// stopped is why a commit ended without its rows in the table.
+func (t *Table) stopped(c Commit, err error) error {
+	var rolled *RolledBackError
+	if errors.As(err, &rolled) {
+		rolled.Table, rolled.Job = t.name, c.Job
+		return err
+	}
+	return fmt.Errorf("commit %s to table %s: %w", c.ID, t.name, err)
+}
+
+// final are errors that no other look mends: the files do not fit, or nothing can be written.
+func final(err error) bool {
+	return errors.Is(err, errGone) || errors.Is(err, errShape) || diskFull(err)
 }
 
 // pause waits with full jitter; false if the time for the commit is over.
@@ -105,51 +139,63 @@ func pause(ctx context.Context, try int) bool {
 
 var errGone = errors.New("a file that this commit replaces is no longer in the table")
 
-// try makes one attempt and returns the id of its snapshot.
-func (t *Table) try(ctx context.Context, tbl *table.Table, c Commit) (int64, error) {
-	at, err := property(tbl, c.Job)
+// swap makes one attempt and returns the id of its snapshot.
+func (t *Table) swap(ctx context.Context, tbl *table.Table, c Commit, step protocol.Step) (int64, protocol.Outcome, error) {
+	cat := &tagging{CatalogIO: t.lake.cat, tag: tagOf(c.Job), was: step.Tag}
+	tx, err := t.stage(ctx, t.on(tbl, cat), c, step.Now)
 	if err != nil {
-		return 0, err
+		return 0, protocol.Refused, err
 	}
-	if now, ok := settle(tbl, c.Job, at); ok {
-		at = now
-	}
-	next, err := c.advance(at.Cursor)
+	staged, err := tx.StagedTable()
 	if err != nil {
-		return 0, err
+		return 0, protocol.Refused, err
 	}
-	now := Position{Cursor: next, Commit: c.ID, Seq: at.Seq + 1}
-	_, fs := t.current()
-	tx, err := t.reshape(ctx, tbl, c.Add)
-	if err != nil {
-		return 0, err
-	}
-	// Pins the head: without it iceberg-go would move the requirement to a newer head by itself.
-	if err := tx.AssertRefSnapshotID(table.MainBranch); err != nil {
-		return 0, err
-	}
-	if err := stageFiles(ctx, tx, tbl, fs, c, now); err != nil {
-		return 0, err
-	}
-	value, err := json.Marshal(now)
-	if err != nil {
-		return 0, err
-	}
-	if err := tx.SetProperties(iceberg.Properties{cursorProperty(c.Job): string(value)}); err != nil {
-		return 0, err
-	}
-	if err := expire(tx, tbl); err != nil {
-		return 0, fmt.Errorf("expire snapshots: %w", err)
-	}
+	cat.now = staged.CurrentSnapshot().SnapshotID
 	done, err := tx.Commit(ctx)
-	if err != nil {
-		return 0, err
+	if errors.Is(err, table.ErrCommitFailed) || err != nil && strings.Contains(err.Error(), "requirement failed") { // by what the library checks before it asks
+		return 0, protocol.Refused, err
 	}
+	if err != nil {
+		return 0, protocol.Unclear, err
+	}
+	done = t.on(done, t.lake.cat)
 	t.mu.Lock()
 	t.tbl = done
 	t.settled(done)
 	t.mu.Unlock()
-	return done.CurrentSnapshot().SnapshotID, nil
+	return cat.now, protocol.Landed, nil
+}
+
+// stage prepares all that one swap makes visible.
+func (t *Table) stage(ctx context.Context, tbl *table.Table, c Commit, now Position) (*table.Transaction, error) {
+	_, fs := t.current()
+	tx, err := t.reshape(ctx, tbl, c.Add)
+	if err != nil {
+		return nil, err
+	}
+	// Pins the head: without it iceberg-go would move the requirement to a newer head by itself.
+	if err := tx.AssertRefSnapshotID(table.MainBranch); err != nil {
+		return nil, err
+	}
+	if err := stageFiles(ctx, tx, tbl, fs, c, now); err != nil {
+		return nil, err
+	}
+	staged, err := tx.StagedTable()
+	if err != nil {
+		return nil, err
+	}
+	now.Number = staged.CurrentSnapshot().SequenceNumber
+	value, err := json.Marshal(now)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.SetProperties(iceberg.Properties{cursorProperty(c.Job): string(value)}); err != nil {
+		return nil, err
+	}
+	if err := expire(tx, tbl); err != nil {
+		return nil, fmt.Errorf("expire snapshots: %w", err)
+	}
+	return tx, nil
 }
 
 func (c Commit) advance(stored json.RawMessage) (json.RawMessage, error) {
@@ -174,6 +220,9 @@ func orNone(c json.RawMessage) string {
 func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, fs storage.FS, c Commit, now Position) error {
 	props := iceberg.Properties{
 		summaryJob: c.Job, summaryCommit: now.Commit, summaryCursor: string(now.Cursor), summarySeq: strconv.FormatInt(now.Seq, 10),
+	}
+	if now.Epoch > 0 {
+		props[summaryEpoch] = strconv.FormatInt(now.Epoch, 10)
 	}
 	for k, v := range c.Summary {
 		props[k] = v
@@ -219,14 +268,4 @@ func toRemove(tbl *table.Table, fs storage.FS, c Commit) ([]iceberg.DataFile, er
 		return nil, errGone
 	}
 	return remove, nil
-}
-
-// landed looks for the commit id among the ancestors of the head.
-func landed(tbl *table.Table, c Commit) *table.Snapshot {
-	for s := tbl.CurrentSnapshot(); s != nil; s = parent(tbl, s) {
-		if s.Summary != nil && s.Summary.Properties[summaryCommit] == c.ID && s.Summary.Properties[summaryJob] == c.Job {
-			return s
-		}
-	}
-	return nil
 }

@@ -8,33 +8,18 @@ import (
 	"strconv"
 
 	"github.com/apache/iceberg-go/table"
+
+	"weir/internal/protocol"
 )
 
 // ErrMoved means that the cursor in the table is not the one that the commit starts from. Nothing was added.
-var ErrMoved = errors.New("another worker has moved the cursor")
+var ErrMoved = protocol.ErrMoved
 
-// A RolledBackError means that the table's property and its newest snapshot of the job disagree: somebody rolled the table
-// back. Going on from either could lose or double rows, so a human decides.
-type RolledBackError struct {
-	Table, Job         string
-	Property, Snapshot Position
-}
-
-func (e *RolledBackError) Error() string {
-	s := "no snapshot of it is left"
-	if e.Snapshot.Commit != "" {
-		s = fmt.Sprintf("the newest snapshot of it holds commit %s (number %d) at cursor %s", e.Snapshot.Commit, e.Snapshot.Seq, e.Snapshot.Cursor)
-	}
-	return fmt.Sprintf("table %s was rolled back: job %s had reached commit %s (number %d) at cursor %s, but %s",
-		e.Table, e.Job, e.Property.Commit, e.Property.Seq, e.Property.Cursor, s)
-}
+// A RolledBackError means that somebody rolled the table back: a human decides how the job goes on, see Resolve.
+type RolledBackError = protocol.RolledBackError
 
 // A Position is how far a job has come, as the table itself says.
-type Position struct {
-	Cursor json.RawMessage `json:"cursor"` // nil if the job never committed here
-	Commit string          `json:"commit"` // id of its last commit
-	Seq    int64           `json:"seq"`    // number of its commits
-}
+type Position = protocol.Position
 
 // The cursor stands twice in the same metadata swap. The property survives expiry and foreign compaction; the summary of
 // our snapshot tells a rollback, which the property alone would hide.
@@ -43,6 +28,7 @@ const (
 	summaryCommit = "weir.commit"
 	summaryCursor = "weir.cursor"
 	summarySeq    = "weir.seq"
+	summaryEpoch  = "weir.epoch"
 )
 
 func cursorProperty(job string) string { return "weir.cursor." + job }
@@ -53,44 +39,33 @@ func (t *Table) Position(ctx context.Context, job string) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	prop, err := property(tbl, job)
+	v, err := viewOf(tbl, job)
 	if err != nil {
 		return Position{}, fmt.Errorf("table %s: %w", t.name, err)
 	}
-	at, ok := settle(tbl, job, prop)
+	at, ok := v.Settle()
 	if !ok {
-		return Position{}, &RolledBackError{Table: t.name, Job: job, Property: prop, Snapshot: at}
+		return Position{}, &RolledBackError{Table: t.name, Job: job, Property: v.Property, Snapshot: at}
 	}
 	return at, nil
 }
 
-// settle says which of property and history counts; ok is false if they contradict each other.
-//
-// A writer that cannot set the property in the same commit, such as Spark, leaves only its summary: then the property lags behind
-// until our next commit. It still belongs to this history if its commit is among the ancestors, or if that was expired and all
-// that is left of the job came later.
-func settle(tbl *table.Table, job string, prop Position) (at Position, ok bool) {
-	snap, ended := newest(tbl, job)
-	switch {
-	case prop.Commit == "":
-		return snap, true
-	case snap.Commit == prop.Commit, snap.Commit == "" && !ended:
-		return prop, true
+// viewOf is what a table says of a job.
+func viewOf(tbl *table.Table, job string) (protocol.View, error) {
+	v := protocol.View{Complete: true, Last: tbl.Metadata().LastSequenceNumber(), Tag: tagged(tbl, job)}
+	s := tbl.CurrentSnapshot()
+	if s != nil {
+		v.Head = s.SnapshotID
 	}
-	later := true
-	for s := tbl.CurrentSnapshot(); s != nil; s = parent(tbl, s) {
+	for ; s != nil; s = parent(tbl, s) {
 		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
-			p := fromSummary(s)
-			if p.Commit == prop.Commit {
-				return snap, true
-			}
-			later = later && p.Seq > prop.Seq
+			v.Own = append(v.Own, protocol.Snapshot{ID: s.SnapshotID, At: s.TimestampMs, Position: fromSummary(s)})
 		}
-		if s.ParentSnapshotID == nil {
-			return snap, false
-		}
+		v.Oldest, v.Complete = s.SequenceNumber, s.ParentSnapshotID == nil
 	}
-	return snap, later && snap.Commit != ""
+	var err error
+	v.Property, err = property(tbl, job)
+	return v, err
 }
 
 func property(tbl *table.Table, job string) (Position, error) {
@@ -105,24 +80,11 @@ func property(tbl *table.Table, job string) (Position, error) {
 	return p, nil
 }
 
-// newest finds the job's newest snapshot among the ancestors of the head. ended says that the walk came to the table's
-// first snapshot; otherwise older ones have been expired.
-func newest(tbl *table.Table, job string) (p Position, ended bool) {
-	s := tbl.CurrentSnapshot()
-	for ; s != nil; s = parent(tbl, s) {
-		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
-			return fromSummary(s), true
-		}
-		if s.ParentSnapshotID == nil {
-			return Position{}, true
-		}
-	}
-	return Position{}, tbl.CurrentSnapshot() == nil
-}
-
 func fromSummary(s *table.Snapshot) Position {
-	seq, _ := strconv.ParseInt(s.Summary.Properties[summarySeq], 10, 64)
-	return Position{Cursor: json.RawMessage(s.Summary.Properties[summaryCursor]), Commit: s.Summary.Properties[summaryCommit], Seq: seq}
+	props := s.Summary.Properties
+	seq, _ := strconv.ParseInt(props[summarySeq], 10, 64)
+	epoch, _ := strconv.ParseInt(props[summaryEpoch], 10, 64)
+	return Position{Cursor: json.RawMessage(props[summaryCursor]), Commit: props[summaryCommit], Seq: seq, Epoch: epoch}
 }
 
 func parent(tbl *table.Table, s *table.Snapshot) *table.Snapshot {
@@ -152,7 +114,7 @@ func (t *Table) Resolve(ctx context.Context, job string, keep bool) (Position, e
 	}
 	id := fmt.Sprintf("resolved-%d-%d", rolled.Property.Seq, rolled.Snapshot.Seq)
 	_, err = t.Commit(ctx, Commit{
-		Job: job, ID: id, Summary: map[string]string{"weir.resolved": fmt.Sprintf("property %s, snapshot %s", rolled.Property.Cursor, rolled.Snapshot.Cursor)},
+		Job: job, ID: id, decided: true, Summary: map[string]string{"weir.resolved": fmt.Sprintf("property %s, snapshot %s", rolled.Property.Cursor, rolled.Snapshot.Cursor)},
 		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 			if string(stored) != string(rolled.Property.Cursor) {
 				return nil, ErrMoved

@@ -274,6 +274,11 @@ func (t *Table) through(tbl *table.Table, fs iceio.IO) *table.Table {
 	return table.New(t.id, tbl.Metadata(), tbl.MetadataLocation(), func(context.Context) (iceio.IO, error) { return fs, nil }, t.lake.cat)
 }
 
+// on is the table with another catalog.
+func (t *Table) on(tbl *table.Table, cat table.CatalogIO) *table.Table {
+	return table.New(t.id, tbl.Metadata(), tbl.MetadataLocation(), tbl.FS, cat)
+}
+
 func (t *Table) current() (*table.Table, storage.FS) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

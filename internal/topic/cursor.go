@@ -2,9 +2,10 @@ package topic
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 
+	"weir/internal/protocol"
 	"weir/minibatch"
 )
 
@@ -13,17 +14,11 @@ const (
 	cursorVersion = 1
 )
 
-// Offsets is the value of an ingest cursor: the next position to read of each partition. They are positions, never counts:
-// commit markers and compaction leave gaps. A rebuilt cluster or a recreated topic starts again at 0 under another id, and
-// its positions mean nothing here.
-type Offsets struct {
-	Cluster string          `json:"cluster"`
-	Topic   string          `json:"topic"`
-	TopicID string          `json:"topic_id"`
-	Next    map[int32]int64 `json:"next"`
-}
+// Offsets is the value of an ingest cursor: the next position to read of each partition.
+type Offsets = protocol.Offsets
 
-func (o Offsets) cursor() minibatch.Cursor {
+// Cursor is how a destination keeps offsets.
+func Cursor(o Offsets) minibatch.Cursor {
 	v, err := json.Marshal(o)
 	if err != nil { // strings and numbers only
 		panic(err)
@@ -59,97 +54,57 @@ func Stored(raw json.RawMessage) (minibatch.Cursor, error) {
 	return c, nil
 }
 
-// Advance is the compare-and-set of a batch: for each partition that it moves, the table must hold what it starts from.
-// Other partitions stay as the table has them, so that workers on other partitions of the topic do not disturb each other.
+// Advance is the compare-and-set of a batch: see protocol.Advance. It fails with minibatch.ErrMoved.
 func Advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 	return func(raw json.RawMessage) (json.RawMessage, error) {
-		from, err := ToOffsets(b.From)
-		if err != nil {
+		from, err1 := ToOffsets(b.From)
+		to, err2 := ToOffsets(b.To)
+		stored, err3 := storedOffsets(raw)
+		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, err
 		}
-		to, err := ToOffsets(b.To)
+		next, err := protocol.Advance(stored, from, to)
 		if err != nil {
-			return nil, err
+			return nil, moved(err)
 		}
-		c, err := Stored(raw)
-		if err != nil {
-			return nil, err
-		}
-		stored, err := ToOffsets(c)
-		if err != nil {
-			return nil, err
-		}
-		if stored.TopicID != "" && (stored.TopicID != to.TopicID || stored.Cluster != to.Cluster) {
-			return nil, fmt.Errorf("%w: it now belongs to topic %s on cluster %s", minibatch.ErrMoved, stored.TopicID, stored.Cluster)
-		}
-		next := Offsets{Cluster: to.Cluster, Topic: to.Topic, TopicID: to.TopicID, Next: maps.Clone(stored.Next)}
-		if next.Next == nil {
-			next.Next = map[int32]int64{}
-		}
-		for p, n := range to.Next {
-			was, had := from.Next[p]
-			if had && was == n {
-				continue
-			}
-			if now, has := stored.Next[p]; has != had || now != was {
-				return nil, fmt.Errorf("%w: partition %d is at %s, this worker started from %s", minibatch.ErrMoved, p, position(now, has), position(was, had))
-			}
-			next.Next[p] = n
-		}
-		return json.Marshal(next.cursor())
+		return json.Marshal(Cursor(next))
 	}
 }
 
 // Ours fails with minibatch.ErrMoved if a cursor has another position than before for a partition of a batch. Those of other workers
 // may move.
 func Ours(before, now json.RawMessage, b minibatch.Batch) error {
-	var at [2]Offsets
-	for i, raw := range []json.RawMessage{before, now} {
-		c, err := Stored(raw)
-		if err == nil {
-			at[i], err = ToOffsets(c)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	to, err := ToOffsets(b.To)
-	if err != nil {
+	was, err1 := storedOffsets(before)
+	is, err2 := storedOffsets(now)
+	to, err3 := ToOffsets(b.To)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	for p := range to.Next {
-		was, had := at[0].Next[p]
-		if is, has := at[1].Next[p]; is != was || has != had {
-			return fmt.Errorf("%w: partition %d is at %s, this worker started from %s", minibatch.ErrMoved, p, position(is, has), position(was, had))
-		}
-	}
-	return nil
+	return moved(protocol.Untouched(was, is, to))
 }
 
-// Further is the quarantine's new cursor: it never goes back, also where this batch ends before one that an earlier try
-// had already committed there.
+// Further is the quarantine's new cursor: see protocol.Further.
 func Further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
-	c, err := Stored(stored)
-	if err != nil {
+	had, err1 := storedOffsets(stored)
+	next, err2 := ToOffsets(to)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	had, err := ToOffsets(c)
-	if err != nil {
-		return nil, err
-	}
-	next, err := ToOffsets(to)
-	if err != nil {
-		return nil, err
-	}
-	for p, n := range had.Next {
-		next.Next[p] = max(n, next.Next[p])
-	}
-	return json.Marshal(next.cursor())
+	return json.Marshal(Cursor(protocol.Further(had, next)))
 }
 
-func position(n int64, ok bool) string {
-	if !ok {
-		return "no position"
+func storedOffsets(raw json.RawMessage) (Offsets, error) {
+	c, err := Stored(raw)
+	if err != nil {
+		return Offsets{}, err
 	}
-	return fmt.Sprint(n)
+	return ToOffsets(c)
+}
+
+// moved is protocol.ErrMoved in the runner's words.
+func moved(err error) error {
+	if errors.Is(err, protocol.ErrMoved) {
+		return fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
+	}
+	return err
 }

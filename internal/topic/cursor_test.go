@@ -9,7 +9,7 @@ import (
 )
 
 func at(topic string, next map[int32]int64) minibatch.Cursor {
-	return Offsets{Cluster: "c", Topic: "t", TopicID: topic, Next: next}.cursor()
+	return Cursor(Offsets{Cluster: "c", Topic: "t", TopicID: topic, Next: next})
 }
 
 // What the table holds decides whether a batch may be committed: each partition that it moves must stand where it starts.

@@ -21,8 +21,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"weir/internal/cli"
 	"weir/internal/kafka"
+	"weir/internal/protocol"
 	"weir/minibatch"
 )
 
@@ -90,9 +90,6 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 	if err != nil {
 		return minibatch.Batch{}, err
 	}
-	if err := s.same(at); err != nil {
-		return minibatch.Batch{}, err
-	}
 	from, ends, err := s.span(ctx, at)
 	if err != nil {
 		return minibatch.Batch{}, err
@@ -116,7 +113,7 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 			b.Rows += to[p] - from[p]
 		}
 	}
-	b.To = next.cursor()
+	b.To = Cursor(next)
 	for i, spans := range parts {
 		if len(spans) > 0 {
 			spec, err := json.Marshal(spans)
@@ -131,52 +128,34 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 	return b, nil
 }
 
-// same stops where the positions in the table belong to another cluster or to a topic that was deleted and made again.
-func (s *Source) same(at Offsets) error {
-	if at.TopicID == "" || at.TopicID == s.topicID && at.Cluster == s.cluster {
-		return nil
-	}
-	return minibatch.Fatal(&cli.Error{
-		Err: fmt.Errorf("the table's positions belong to topic id %s on cluster %s, but topic %s now has id %s on cluster %s",
-			at.TopicID, at.Cluster, s.topic, s.topicID, s.cluster),
-		Hint: "the topic was deleted and made again, or the brokers are others: point the job at the old ones, or give it a new table",
-	})
-}
-
 // span is what lies between the cursor and the topic's stable end.
 func (s *Source) span(ctx context.Context, at Offsets) (from, ends map[int32]int64, err error) {
-	starts, err := kafka.Starts(ctx, s.admin, s.topic)
+	t, err := s.Topic(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if ends, err = kafka.Ends(ctx, s.admin, s.topic); err != nil {
-		return nil, nil, err
-	}
 	if s.only != nil {
-		maps.DeleteFunc(ends, func(p int32, _ int64) bool { return !s.only[p] })
+		maps.DeleteFunc(t.Ends, func(p int32, _ int64) bool { return !s.only[p] })
 	}
-	from = map[int32]int64{}
-	for p, end := range ends {
-		first, known := at.Next[p]
-		switch {
-		case !known && at.TopicID == "" && s.start == "latest":
-			first = end
-		case !known:
-			first = starts[p] // of a new table, or of a partition that was added later
-		case first < starts[p]:
-			return nil, nil, minibatch.Fatal(&cli.Error{
-				Err:  fmt.Errorf("messages %d to %d of partition %d of topic %s are gone: the topic's retention was shorter than this job's delay", first, starts[p]-1, p, s.topic),
-				Hint: "they cannot be read any more; give the job a new table to go on from what is left",
-			})
-		case first > end:
-			return nil, nil, minibatch.Fatal(&cli.Error{
-				Err:  fmt.Errorf("the table is at position %d of partition %d of topic %s, which ends at %d: the topic has lost messages", first, p, s.topic, end),
-				Hint: "the broker came back without its newest messages; give the job a new table, or restore the topic",
-			})
-		}
-		from[p] = first
+	first := t.Starts // of a new table, or of a partition that was added later
+	if at.TopicID == "" && s.start == "latest" {
+		first = t.Ends
 	}
-	return from, ends, nil
+	if from, err = at.Begin(t, first); err != nil {
+		return nil, nil, minibatch.Fatal(err)
+	}
+	return from, t.Ends, nil
+}
+
+// Topic is what the broker says of it now.
+func (s *Source) Topic(ctx context.Context) (protocol.Topic, error) {
+	t := protocol.Topic{Cluster: s.cluster, Name: s.topic, ID: s.topicID}
+	var err error
+	if t.Starts, err = kafka.Starts(ctx, s.admin, s.topic); err != nil {
+		return t, err
+	}
+	t.Ends, err = kafka.Ends(ctx, s.admin, s.topic)
+	return t, err
 }
 
 // share cuts a batch of at most rows from what lies between from and ends, so that each partition gets its part of it.
