@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"weir/internal/cli"
@@ -45,7 +46,7 @@ func TestStories(t *testing.T) {
 			return cond == "root" && (os.Geteuid() == 0 || os.Getenv("CI") == "true"), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "lastjson": lastJSON, "serve": serve, "produce": produce, "tmpfs": tmpfs, "emr": serveEMR,
+			"exits": exits, "lastjson": lastJSON, "serve": serve, "produce": produce, "topic": changeTopic, "tmpfs": tmpfs, "emr": serveEMR,
 		},
 	})
 }
@@ -138,6 +139,26 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 		v = w.Append(v, uint64(i))
 		ts.Check(cl.ProduceSync(ctx, &kgo.Record{Topic: "bank.transactions", Value: v}).FirstErr())
 	}
+}
+
+// changeTopic takes all messages out of the topic (`topic trim`), or deletes it and makes it again (`topic again`).
+func changeTopic(ts *testscript.TestScript, _ bool, args []string) {
+	const name = "bank.transactions"
+	ctx := context.Background() // the story has none
+	cl, err := kafka.Connect(kafka.Config{Brokers: kafka.Brokers{ts.Getenv("BROKERS")}})
+	ts.Check(err)
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	if args[0] == "again" {
+		_, err := adm.DeleteTopics(ctx, name)
+		ts.Check(err)
+		ts.Check(kafka.EnsureTopic(ctx, cl, name, 2))
+		return
+	}
+	ends, err := adm.ListEndOffsets(ctx, name)
+	ts.Check(err)
+	_, err = adm.DeleteRecords(ctx, ends.Offsets())
+	ts.Check(err)
 }
 
 // tmpfs mounts a small disk: `tmpfs DIR SIZE`. It needs root.

@@ -43,6 +43,7 @@ func workerRange(text string) (least, most int, err error) {
 // workerCommand is a worker process of `pipeline run JOB --workers`: it is told over stdin what to read.
 func workerCommand(app *cli.App) *cobra.Command {
 	var project string
+	var epoch int64
 	c := &cobra.Command{
 		Use: "worker JOB", Short: "a worker of pipeline run --workers", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -68,6 +69,7 @@ func workerCommand(app *cli.App) *cobra.Command {
 				return err
 			}
 			defer in.Close()
+			in.InEpoch(epoch)
 			run := func(ctx context.Context, partitions []int32) error {
 				in.Only(partitions)
 				_, err := in.Run(ctx, minibatch.Daemon, func(e minibatch.Event) {
@@ -84,6 +86,7 @@ func workerCommand(app *cli.App) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
+	c.Flags().Int64Var(&epoch, "epoch", 0, "number of the run that the worker belongs to")
 	return c
 }
 
@@ -108,6 +111,10 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	if err != nil {
 		return err
 	}
+	epoch, err := in.Epoch(ctx)
+	if err != nil {
+		return err
+	}
 	age := time.Duration(c.Commit.Age)
 	if age == 0 {
 		age = 10 * time.Second
@@ -116,7 +123,7 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	sup := workers.Supervisor{
 		Config: scale.Config{Min: x.least, Max: x.most, Interval: age, Silence: 10 * time.Second, Keep: time.Duration(c.Processes.Keep), Capacity: float64(c.Limit.RowsPerSecond)},
 		Command: func() *exec.Cmd {
-			cmd := exec.Command(self, "worker", j.Name, "--home", s.app.Home, "--project", s.project.Dir)
+			cmd := exec.Command(self, "worker", j.Name, "--epoch", strconv.FormatInt(epoch, 10), "--home", s.app.Home, "--project", s.project.Dir)
 			cmd.Stderr = s.app.Stderr
 			return cmd
 		},

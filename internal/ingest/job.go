@@ -63,7 +63,7 @@ func (j *Job) connect(ctx context.Context) error {
 	if most == 0 {
 		most = 10_000
 	}
-	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, most: most, meter: &j.meter}
+	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, owns: j.source.Owns, most: most, meter: &j.meter}
 	return nil
 }
 
@@ -110,6 +110,20 @@ func (j *Job) Workers() int {
 	}
 	return minibatch.DefaultParallel
 }
+
+// Epoch is the number of this run: higher than those of all runs that have committed to the table before. Once a newer run commits, this
+// one is fenced.
+func (j *Job) Epoch(ctx context.Context) (int64, error) {
+	if j.sink.epoch == 0 {
+		if _, err := j.sink.Position(ctx, j.name); err != nil {
+			return 0, err
+		}
+	}
+	return j.sink.epoch, nil
+}
+
+// InEpoch makes the job a part of a run that has several processes. Before Run.
+func (j *Job) InEpoch(n int64) { j.sink.epoch = n }
 
 // Table is the job's destination.
 func (j *Job) Table() *lake.Table { return j.sink.table }

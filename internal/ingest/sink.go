@@ -26,7 +26,9 @@ type sink struct {
 	job   string
 	lake  *lake.Lake
 	table *lake.Table
+	owns  func(topic.Offsets) bool
 	most  int64  // refused records of one part
+	epoch int64  // of this run; 0: it takes the next one when it first looks at the table
 	meter *meter // nil: nobody looks
 }
 
@@ -51,6 +53,9 @@ func (s *sink) Position(ctx context.Context, job string) (minibatch.Cursor, erro
 			err = minibatch.Fatal(err)
 		}
 		return minibatch.Cursor{}, err
+	}
+	if s.epoch == 0 {
+		s.epoch = p.Epoch + 1
 	}
 	return topic.Stored(p.Cursor)
 }
@@ -146,6 +151,9 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	if err != nil {
 		return err
 	}
+	if !s.owns(had) { // of the topic before it was made again
+		had = topic.Offsets{}
+	}
 	var fresh []quarantine.Row
 	for _, r := range refused {
 		if r.Offset >= had.Next[r.Partition] { // below it, an earlier try has committed it
@@ -177,11 +185,14 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	if err := s.commitRefused(ctx, b, parts); err != nil {
 		return minibatch.Receipt{}, moved(err)
 	}
-	c := lake.Commit{Job: b.Job, ID: b.ID(), Advance: topic.Advance(b)}
+	c := lake.Commit{Job: b.Job, ID: b.ID(), Epoch: s.epoch, Advance: topic.Advance(b)}
 	for _, p := range parts {
 		c.Add = append(c.Add, p.Value.(staged).rows...)
 	}
 	rc, err := s.table.Commit(ctx, c)
+	if errors.Is(err, lake.ErrMoved) && !errors.Is(err, lake.ErrUnknown) { // nobody will ever refer to them
+		err = errors.Join(err, s.table.Drop(c.Add))
+	}
 	if err != nil {
 		return minibatch.Receipt{}, moved(err)
 	}

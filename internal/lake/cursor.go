@@ -95,8 +95,9 @@ func parent(tbl *table.Table, s *table.Snapshot) *table.Snapshot {
 }
 
 // Resolve ends a RolledBackError: a human has decided from which of the two cursors the job goes on. It commits that cursor,
-// without rows, so that property and history agree again; keep says which: the property's (true) or the snapshot's.
-func (t *Table) Resolve(ctx context.Context, job string, keep bool) (Position, error) {
+// without rows, so that property and history agree again; keep says which: the property's (true) or the snapshot's. note makes what
+// the commit's summary says of the decision, from the cursors of property and snapshot.
+func (t *Table) Resolve(ctx context.Context, job string, keep bool, note func(property, snapshot json.RawMessage) map[string]string) (Position, error) {
 	_, err := t.Position(ctx, job)
 	var rolled *RolledBackError
 	if !errors.As(err, &rolled) {
@@ -114,7 +115,7 @@ func (t *Table) Resolve(ctx context.Context, job string, keep bool) (Position, e
 	}
 	id := fmt.Sprintf("resolved-%d-%d", rolled.Property.Seq, rolled.Snapshot.Seq)
 	_, err = t.Commit(ctx, Commit{
-		Job: job, ID: id, decided: true, Summary: map[string]string{"weir.resolved": fmt.Sprintf("property %s, snapshot %s", rolled.Property.Cursor, rolled.Snapshot.Cursor)},
+		Job: job, ID: id, decided: true, Summary: note(rolled.Property.Cursor, rolled.Snapshot.Cursor),
 		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 			if string(stored) != string(rolled.Property.Cursor) {
 				return nil, ErrMoved
@@ -123,6 +124,19 @@ func (t *Table) Resolve(ctx context.Context, job string, keep bool) (Position, e
 		},
 	})
 	if err != nil {
+		return Position{}, err
+	}
+	return t.Position(ctx, job)
+}
+
+// Decide moves a job's cursor by a person's decision, without rows; before is the cursor that the person has seen. It fails with
+// ErrMoved if the job has gone on meanwhile.
+func (t *Table) Decide(ctx context.Context, job string, before, after json.RawMessage, note map[string]string) (Position, error) {
+	p, err := t.Position(ctx, job)
+	if err != nil {
+		return p, err
+	}
+	if _, err := t.Commit(ctx, Commit{Job: job, ID: fmt.Sprint("decided-", p.Seq+1), Epoch: p.Epoch + 1, From: before, To: after, Summary: note}); err != nil {
 		return Position{}, err
 	}
 	return t.Position(ctx, job)

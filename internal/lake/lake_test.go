@@ -400,7 +400,7 @@ func TestAHumanResolvesARollback(t *testing.T) {
 				first = rc.Snapshot
 			}
 		}
-		if _, err := tbl.Resolve(ctx, "a", keep); err == nil {
+		if _, err := tbl.Resolve(ctx, "a", keep, func(_, _ json.RawMessage) map[string]string { return nil }); err == nil {
 			t.Error("there was nothing to resolve")
 		}
 		tx := headOf(tbl).NewTransaction()
@@ -410,7 +410,7 @@ func TestAHumanResolvesARollback(t *testing.T) {
 		if _, err := tx.Commit(ctx); err != nil {
 			t.Fatal(err)
 		}
-		p, err := tbl.Resolve(ctx, "a", keep)
+		p, err := tbl.Resolve(ctx, "a", keep, func(_, _ json.RawMessage) map[string]string { return nil })
 		if err != nil || string(p.Cursor) != want {
 			t.Errorf("keep %v: got %+v, %v; want cursor %s", keep, p, err, want)
 		}

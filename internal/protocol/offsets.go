@@ -51,6 +51,9 @@ func advance(stored, from, to Offsets, without rule) (Offsets, error) {
 
 // Untouched fails with ErrMoved if a partition of a batch has another position now than before; those of other workers may move.
 func Untouched(before, now, batch Offsets) error {
+	if before.TopicID != "" && (before.TopicID != now.TopicID || before.Cluster != now.Cluster) {
+		return fmt.Errorf("%w: it now belongs to topic %s on cluster %s", ErrMoved, now.TopicID, now.Cluster)
+	}
 	for p := range batch.Next {
 		was, had := before.Next[p]
 		if is, has := now.Next[p]; is != was || has != had {
@@ -73,8 +76,12 @@ func position(n int64, ok bool) string {
 
 // Further is the cursor of a table that runs ahead of its destination, such as the quarantine: it never goes back, also where this
 // batch ends before one that an earlier try had already committed there.
+// Positions of another topic, before it was made again, say nothing.
 func Further(stored, to Offsets) Offsets {
 	next := to
+	if stored.TopicID != to.TopicID || stored.Cluster != to.Cluster {
+		return next
+	}
 	next.Next = maps.Clone(to.Next)
 	for p, n := range stored.Next {
 		next.Next[p] = max(n, next.Next[p])

@@ -147,6 +147,11 @@ func (s *Source) span(ctx context.Context, at Offsets) (from, ends map[int32]int
 	return from, t.Ends, nil
 }
 
+// Owns reports whether offsets are positions of this very topic.
+func (s *Source) Owns(o Offsets) bool {
+	return o.Same(protocol.Topic{Cluster: s.cluster, ID: s.topicID}) == nil
+}
+
 // Topic is what the broker says of it now.
 func (s *Source) Topic(ctx context.Context) (protocol.Topic, error) {
 	t := protocol.Topic{Cluster: s.cluster, Name: s.topic, ID: s.topicID}
