@@ -98,6 +98,12 @@ func (s *site) sparkCatalog() (conf, secret map[string]string, err error) {
 				conf[at+".client.region"] = "us-east-1"
 			}
 		}
+		if s3.SSE != "" {
+			conf[at+".s3.sse.type"] = map[string]string{"AES256": "s3", "aws:kms": "kms"}[s3.SSE]
+		}
+		if s3.KMSKey != "" {
+			conf[at+".s3.sse.key"] = s3.KMSKey
+		}
 		if s3.AccessKey != "" {
 			secret[at+".s3.access-key-id"], secret[at+".s3.secret-access-key"] = s3.AccessKey.Reveal(), s3.SecretKey.Reveal()
 		}

@@ -11,7 +11,7 @@ import (
 
 func TestSparkGetsTheCatalog(t *testing.T) {
 	const at = "spark.sql.catalog.weir"
-	s3 := storage.Config{S3: storage.S3{Region: "eu-central-1"}}
+	s3 := storage.Config{S3: storage.S3{Region: "eu-central-1", SSE: "aws:kms", KMSKey: "alias/lake"}}
 	for name, c := range map[string]struct {
 		lake         project.Lake
 		conf, secret map[string]string
@@ -28,7 +28,7 @@ func TestSparkGetsTheCatalog(t *testing.T) {
 		},
 		"Glue": {
 			project.Lake{Catalog: "glue", URI: "glue://eu-west-1/111122223333", Warehouse: "s3://b/w", Storage: s3},
-			map[string]string{".catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog", ".glue.id": "111122223333", ".warehouse": "s3://b/w", ".client.region": "eu-west-1"}, nil, ".type",
+			map[string]string{".catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog", ".glue.id": "111122223333", ".warehouse": "s3://b/w", ".client.region": "eu-west-1", ".s3.sse.type": "kms", ".s3.sse.key": "alias/lake"}, nil, ".type",
 		},
 		"Glue as the AWS tools find it": {
 			project.Lake{Catalog: "glue", Warehouse: "s3://b/w"},

@@ -70,7 +70,7 @@ func (f *Faults) draw() Fault {
 		return None
 	}
 	x := f.rng.Float64()
-	for _, fault := range []Fault{TooMany, Refuse500, Accept500, AcceptCut, Cut, Garbage} { // a fixed order: a seed means the same each time
+	for _, fault := range []Fault{TooMany, Refuse500, Accept500, AcceptCut, Cut, Garbage, SlowDown} { // a fixed order: a seed means the same each time
 		if x -= f.rates[fault]; x < 0 {
 			return fault
 		}

@@ -37,9 +37,12 @@ func openHDFS(_ context.Context, u *url.URL, props map[string]string) (iceio.IO,
 	if me, err := user.Current(); err == nil && o.User == "" {
 		o.User = me.Username
 	}
+	if err := tickets(&o, props); err != nil {
+		return nil, err
+	}
 	c, err := hdfs.NewClient(o)
 	if err != nil {
-		return nil, fmt.Errorf("hdfs name node %s: %w", strings.Join(o.Addresses, ", "), err)
+		return nil, fmt.Errorf("hdfs name node %s: %w", strings.Join(o.Addresses, ", "), refusedTicket(err, o.KerberosClient != nil))
 	}
 	return distributed{c}, nil
 }

@@ -15,6 +15,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"gocloud.dev/blob/s3blob"
 )
 
@@ -48,7 +49,7 @@ func openS3(ctx context.Context, u *url.URL, props map[string]string) (iceio.IO,
 			o.BaseEndpoint, o.UsePathStyle = aws.String(endpoint), true
 		}
 	})
-	bucket, err := s3blob.OpenBucketV2(ctx, client, u.Host, nil)
+	bucket, err := s3blob.OpenBucketV2(ctx, client, u.Host, &s3blob.Options{EncryptionType: types.ServerSideEncryption(props[sseKey]), KMSEncryptionID: props[kmsKey]})
 	if err != nil {
 		return nil, fmt.Errorf("s3 bucket %s: %w", u.Host, err)
 	}

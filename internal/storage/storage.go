@@ -43,12 +43,15 @@ type S3 struct {
 	Region    string        `yaml:"region,omitempty" jsonschema:"description=region of the bucket"`
 	AccessKey config.Secret `yaml:"access_key,omitempty" jsonschema:"description=by reference: ${env:NAME} or ${file:PATH}"`
 	SecretKey config.Secret `yaml:"secret_key,omitempty" jsonschema:"description=by reference: ${env:NAME} or ${file:PATH}"`
+	SSE       string        `yaml:"sse,omitempty" jsonschema:"enum=AES256,enum=aws:kms,description=how S3 encrypts what is written: AES256 (SSE-S3) or aws:kms (SSE-KMS); left out: as the bucket says"`
+	KMSKey    string        `yaml:"kms_key,omitempty" jsonschema:"description=with sse aws:kms: the key's ARN or alias; left out: the account's own key for S3"`
 }
 
 // HDFS is the `hdfs` block.
 type HDFS struct {
 	NameNodes []string `yaml:"name_nodes,omitempty" jsonschema:"description=host:port of each name node; needed where the URI names a name service"`
 	User      string   `yaml:"user,omitempty" jsonschema:"description=user that owns the files (default: HADOOP_USER_NAME or the user of the process)"`
+	Kerberos  Kerberos `yaml:"kerberos,omitempty" jsonschema:"description=a cluster that asks for tickets"`
 }
 
 // Validate names what is wrong.
@@ -62,6 +65,13 @@ func (c Config) Validate() []config.Invalid {
 	if (c.S3.AccessKey == "") != (c.S3.SecretKey == "") {
 		bad = append(bad, config.Invalid{Path: "s3", Message: "expected access_key and secret_key together, or neither"})
 	}
+	if c.S3.SSE != "" && c.S3.SSE != "AES256" && c.S3.SSE != "aws:kms" {
+		bad = append(bad, config.Invalid{Path: "s3.sse", Message: fmt.Sprintf("expected AES256 or aws:kms, got %q", c.S3.SSE)})
+	}
+	if c.S3.KMSKey != "" && c.S3.SSE != "aws:kms" {
+		bad = append(bad, config.Invalid{Path: "s3.kms_key", Message: "expected `sse: aws:kms` beside it"})
+	}
+	bad = append(bad, c.HDFS.Kerberos.validate()...)
 	for i, n := range c.HDFS.NameNodes {
 		if u, err := url.Parse("hdfs://" + n); err != nil || u.Hostname() == "" || u.Port() == "" {
 			bad = append(bad, config.Invalid{Path: fmt.Sprintf("hdfs.name_nodes[%d]", i), Message: fmt.Sprintf("expected host:port, such as namenode:8020, got %q", n)})
@@ -73,6 +83,8 @@ func (c Config) Validate() []config.Invalid {
 const (
 	nameNodesKey = "hdfs.name-nodes"
 	userKey      = "hdfs.user"
+	sseKey       = "s3.sse" // ours: Iceberg's Java side has s3.sse.type with other words
+	kmsKey       = "s3.kms-key"
 )
 
 // Properties are what the storages need to know, as properties of an Iceberg catalog. They hold secrets.
@@ -87,6 +99,9 @@ func (c Config) Properties() map[string]string {
 	set(iceio.S3Region, c.S3.Region)
 	set(iceio.S3AccessKeyID, c.S3.AccessKey.Reveal())
 	set(iceio.S3SecretAccessKey, c.S3.SecretKey.Reveal())
+	set(sseKey, c.S3.SSE)
+	set(kmsKey, c.S3.KMSKey)
+	c.HDFS.Kerberos.properties(set)
 	set(nameNodesKey, strings.Join(c.HDFS.NameNodes, ","))
 	set(userKey, c.HDFS.User)
 	return p
