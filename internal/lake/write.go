@@ -55,13 +55,13 @@ func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schem
 	if arranged(tbl) {
 		return t.arrange(ctx, tbl, rec, schema, batches)
 	}
-	var files []File
-	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
-	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1)) {
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
-		}
-		files = append(files, fileOf(df))
+	made, err := writeFiles(ctx, tbl, rec, schema, batches)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
+	}
+	files := make([]File, len(made))
+	for i, df := range made {
+		files[i] = fileOf(df)
 	}
 	return files, nil
 }
