@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"time"
 
 	"weir/internal/cli"
@@ -266,9 +267,18 @@ func (s *site) newIngest(ctx context.Context, j job.Job, c ingest.Config, x exec
 	}
 }
 
+// ingestParts are what an ingest job is connected to, once connect has been called.
+func (s *site) ingestParts(j job.Job) ingest.Parts {
+	p := ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake, Dir: filepath.Dir(j.File)}
+	if g := s.project.Weir.Registry.Glue; g != nil {
+		p.Glue = registry.NewGlue(*g)
+	}
+	return p
+}
+
 // openIngest connects the job; where its table cannot be laid out as the job says, the error has the place.
 func (s *site) openIngest(ctx context.Context, j job.Job, c ingest.Config) (*ingest.Job, error) {
-	in, err := ingest.New(ctx, j.Name, c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+	in, err := ingest.New(ctx, j.Name, c, s.ingestParts(j))
 	if bad := (*lake.LayoutError)(nil); errors.As(err, &bad) {
 		return nil, &cli.Error{Err: placed(j, "ingest."+bad.Path, bad.Message), Exit: 2}
 	}

@@ -235,6 +235,9 @@ func sparkReport(ctx context.Context, j job.Job, c report.Config, in minibatch.I
 
 // sparkIngest makes the table where there is none, in the same way as a run here.
 func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secrets *spark.Secrets) (*spark.Ingest, error) {
+	if f := c.Format.Format; f != "" && f != "confluent" {
+		return nil, cli.Usage(fmt.Errorf("job %s: the driver for Spark reads messages with the header of Confluent, not format: %s", j.Name, f), "run it here: `pipeline run "+j.Name+"`")
+	}
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -252,11 +255,7 @@ func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secr
 	if out.Cluster, out.TopicID, _, err = kafka.Identity(ctx, cl, c.Topic); err != nil {
 		return nil, err
 	}
-	subject := c.Subject
-	if subject == "" {
-		subject = c.Topic + "-value"
-	}
-	if out.SchemaID, _, err = s.schemas.Latest(ctx, subject); err != nil {
+	if out.SchemaID, _, err = s.schemas.Latest(ctx, c.Subject()); err != nil {
 		return nil, err
 	}
 	_, reg, err := s.project.Resolve()

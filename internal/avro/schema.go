@@ -13,6 +13,7 @@ package avro
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -22,14 +23,18 @@ import (
 // A Schema is a parsed Avro schema.
 type Schema struct{ root avro.Schema }
 
-// Parse parses the JSON of a schema.
-func Parse(text string) (*Schema, error) {
+// Parse parses the JSON of a schema; named are the schemas of types that it refers to, each after those that it refers to itself.
+func Parse(text string, named ...string) (*Schema, error) {
 	// A cache of its own: hamba's global one would take a later schema's types for those of an earlier one of the same name.
-	s, err := avro.ParseWithCache(text, "", &avro.SchemaCache{})
-	if err != nil {
-		return nil, fmt.Errorf("avro schema: %s", strings.TrimPrefix(err.Error(), "avro: "))
+	cache := &avro.SchemaCache{}
+	var s avro.Schema
+	for _, t := range append(slices.Clone(named), text) {
+		var err error
+		if s, err = avro.ParseWithCache(t, "", cache); err != nil {
+			return nil, fmt.Errorf("avro schema: %s", strings.TrimPrefix(err.Error(), "avro: "))
+		}
 	}
-	return &Schema{s}, nil
+	return &Schema{deref(s)}, nil
 }
 
 // String is the canonical form, without docs and aliases.

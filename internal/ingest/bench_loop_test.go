@@ -84,7 +84,7 @@ func BenchmarkLoop(b *testing.B) {
 	var bytes int64
 	job := func(n int) {
 		t0, c0 := time.Now(), telemetry.CPU()
-		j, err := New(b.Context(), fmt.Sprint("loop", n), Config{Topic: "bank", Table: fmt.Sprint("bench.loop", n), Start: "earliest", Subject: "bank-value"},
+		j, err := New(b.Context(), fmt.Sprint("loop", n), Config{Topic: "bank", Table: fmt.Sprint("bench.loop", n), Start: "earliest", Format: Format{Subject: "bank-value"}},
 			Parts{Kafka: s.kafka, Schemas: s.reg, Lake: s.lake})
 		s.ok(err)
 		defer j.Close()

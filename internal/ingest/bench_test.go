@@ -72,7 +72,7 @@ func BenchmarkKafkaToIceberg(b *testing.B) {
 	var mine, theirs, myCPU, theirCPU time.Duration
 	for n := 0; b.Loop(); n++ {
 		t0, c0 := time.Now(), telemetry.CPU()
-		j, err := New(b.Context(), fmt.Sprint("job", n), Config{Topic: "orders", Table: fmt.Sprint("bench.ours", n), Start: "earliest", Subject: "payments-value",
+		j, err := New(b.Context(), fmt.Sprint("job", n), Config{Topic: "orders", Table: fmt.Sprint("bench.ours", n), Start: "earliest", Format: Format{Subject: "payments-value"},
 			Commit: Commit{Rows: 100_000}}, Parts{Kafka: s.kafka, Schemas: s.reg, Lake: s.lake})
 		s.ok(err)
 		r, err := j.Run(b.Context(), minibatch.Drain, nil)

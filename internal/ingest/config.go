@@ -27,7 +27,7 @@ type Config struct {
 	Topic        string          `yaml:"topic" jsonschema:"required,description=Kafka topic to read"`
 	Table        string          `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.transactions"`
 	Start        string          `yaml:"start" jsonschema:"required,enum=earliest,enum=latest,description=where to begin when the table has no cursor yet"`
-	Subject      string          `yaml:"subject,omitempty" jsonschema:"description=registry subject whose newest schema a new table is made from (default: TOPIC-value)"`
+	Format       Format          `yaml:",inline"`
 	Partition    []string        `yaml:"partition,omitempty" jsonschema:"description=how a new table is partitioned: columns and year(c) month(c) day(c) hour(c) bucket(16, c) truncate(8, c)"`
 	Sort         []string        `yaml:"sort,omitempty" jsonschema:"description=order of the rows within each file of a new table: [account_id, booked_at desc]"`
 	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
@@ -98,6 +98,7 @@ func (c Config) Validate() []config.Invalid {
 			say(l.Path, "%s", l.Message)
 		}
 	}
+	c.Format.validate(say)
 	c.Types.validate(say)
 	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
 		say("commit", "expected positive limits")
@@ -120,13 +121,6 @@ func (c Config) Validate() []config.Invalid {
 		say("workers", "expected 1 to 64, got %d", c.Workers)
 	}
 	return bad
-}
-
-func (c Config) subject() string {
-	if c.Subject != "" {
-		return c.Subject
-	}
-	return c.Topic + "-value"
 }
 
 func (c Config) layout() lake.Options { return lake.Options{Partition: c.Partition, Sort: c.Sort} }

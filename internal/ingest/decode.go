@@ -33,6 +33,12 @@ type Schemas interface {
 	Latest(ctx context.Context, subject string) (id int, s *avro.Schema, err error)
 }
 
+// GlueSchemas is what ingest asks of a Glue Schema Registry.
+type GlueSchemas interface {
+	Version(ctx context.Context, id [16]byte) (*avro.Schema, error)
+	Newest(ctx context.Context, name string) (*avro.Schema, error)
+}
+
 // decoded is what the transform hands to the sink: rows of a shape, or refused records.
 type decoded struct {
 	rows    arrow.RecordBatch
@@ -42,7 +48,7 @@ type decoded struct {
 
 // decoder turns the records of one part into columns of the table. Each part has its own.
 type decoder struct {
-	schemas Schemas
+	format  format
 	wait    time.Duration // for a registry that does not answer
 	table   *lake.Table
 	policy  string // Config.NewSchema
@@ -52,12 +58,12 @@ type decoder struct {
 	values  *arrow.Schema // without the provenance columns
 	batch   *avro.Batch
 	from    *provenance
-	plans   map[int]*avro.Plan
-	unknown map[int]error // ids that the registry did not know, within this part
+	plans   map[schemaRef]*avro.Plan
+	unknown map[schemaRef]error // schemas that the registry did not know, within this part
 }
 
-func newDecoder(schemas Schemas, wait time.Duration, table *lake.Table, c Config) (*decoder, error) {
-	d := &decoder{schemas: schemas, wait: wait, table: table, policy: c.NewSchema, layout: c.Types.layout(), unknown: map[int]error{}}
+func newDecoder(f format, wait time.Duration, table *lake.Table, c Config) (*decoder, error) {
+	d := &decoder{format: f, wait: wait, table: table, policy: c.NewSchema, layout: c.Types.layout(), unknown: map[schemaRef]error{}}
 	shape, err := table.Shape()
 	if err != nil {
 		return nil, minibatch.Fatal(fmt.Errorf("table %s: %w", table.Name(), err))
@@ -67,7 +73,7 @@ func newDecoder(schemas Schemas, wait time.Duration, table *lake.Table, c Config
 
 // fit prepares for rows of a shape; the batch must be empty.
 func (d *decoder) fit(shape *lake.Shape) error {
-	d.shape, d.schema, d.plans = shape, shape.Schema(), map[int]*avro.Plan{}
+	d.shape, d.schema, d.plans = shape, shape.Schema(), map[schemaRef]*avro.Plan{}
 	var fields []arrow.Field
 	for _, f := range d.schema.Fields() {
 		if f.Name != quarantine.Kafka.Name && f.Name != quarantine.Load.Name {
@@ -123,16 +129,20 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], e
 
 // add decodes one record into the columns, or says why it is refused. An error is not the record's fault.
 func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, error) {
-	if r.Value == nil {
+	if _, all := d.format.(*rawBytes); r.Value == nil && !all {
 		return refuse(r, quarantine.NoValue, 0, errors.New("the message has no value (a tombstone)")), nil
 	}
-	id, datum, err := avro.SplitHeader(r.Value)
+	ref, datum, err := d.format.split(r)
+	if errors.Is(err, errContent) {
+		return refuse(r, quarantine.Undecodable, ref.id, err), nil
+	}
 	if err != nil {
 		return refuse(r, quarantine.NotFramed, 0, err), nil
 	}
-	plan, ok := d.plans[id]
+	id := ref.id
+	plan, ok := d.plans[ref]
 	if !ok {
-		if plan, err = d.plan(ctx, id); err != nil {
+		if plan, err = d.plan(ctx, ref); err != nil {
 			if errors.Is(err, registry.ErrUnknownID) {
 				return refuse(r, quarantine.UnknownSchema, id, err), nil
 			}
@@ -149,27 +159,27 @@ func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, erro
 	return nil, nil
 }
 
-// plan compiles the way from a writer's schema to the table, once for each schema id.
-func (d *decoder) plan(ctx context.Context, id int) (*avro.Plan, error) {
-	if err := d.unknown[id]; err != nil {
+// plan compiles the way from a writer's schema to the table, once for each schema.
+func (d *decoder) plan(ctx context.Context, ref schemaRef) (*avro.Plan, error) {
+	if err := d.unknown[ref]; err != nil {
 		return nil, err
 	}
-	s, err := d.schemaOf(ctx, id)
+	s, err := d.schemaOf(ctx, ref)
 	if errors.Is(err, registry.ErrUnknownID) {
-		d.unknown[id] = err
+		d.unknown[ref] = err
 	}
 	if err != nil {
 		return nil, err
 	}
 	p, err := d.layout.Compile(s, d.values)
 	if err != nil {
-		err = d.misfit(s, fmt.Errorf("schema %d does not fit table %s: %w", id, d.table.Name(), err))
+		err = d.misfit(s, fmt.Errorf("schema %s does not fit table %s: %w", ref, d.table.Name(), err))
 		if errors.Is(err, errMisfit) {
-			d.unknown[id] = err
+			d.unknown[ref] = err
 		}
 		return nil, err
 	}
-	d.plans[id] = p
+	d.plans[ref] = p
 	return p, nil
 }
 
@@ -204,15 +214,15 @@ func (d *decoder) misfit(s *avro.Schema, why error) error {
 }
 
 // schemaOf waits for a registry that does not answer: its silence says nothing about the record.
-func (d *decoder) schemaOf(ctx context.Context, id int) (*avro.Schema, error) {
+func (d *decoder) schemaOf(ctx context.Context, ref schemaRef) (*avro.Schema, error) {
 	give := time.Now().Add(d.wait)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		s, err := d.schemas.Schema(ctx, id)
+		s, err := d.format.schema(ctx, ref)
 		if err == nil || !errors.Is(err, registry.ErrUnavailable) {
 			return s, err
 		}
 		if time.Now().Add(pause).After(give) {
-			return nil, fmt.Errorf("schema %d: waited %v for the registry: %w", id, d.wait, err)
+			return nil, fmt.Errorf("schema %s: waited %v for the registry: %w", ref, d.wait, err)
 		}
 		select {
 		case <-ctx.Done():

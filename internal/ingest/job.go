@@ -11,7 +11,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"weir/internal/avro"
-	"weir/internal/cli"
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
@@ -23,18 +22,21 @@ import (
 type Parts struct {
 	Kafka   kafka.Config
 	Schemas Schemas
+	Glue    GlueSchemas // nil: there is none
 	Lake    *lake.Lake
+	Dir     string // of the job file: the schema's file lies there
 }
 
 // A Job is an ingest job that is connected and has its table.
 type Job struct {
-	name   string
-	cfg    Config
-	source *topic.Source
-	sink   *sink
-	parts  Parts
-	pace   *rate.Limiter // nil: no limit
-	meter  meter
+	name    string
+	cfg     Config
+	source  *topic.Source
+	framing *framing
+	sink    *sink
+	parts   Parts
+	pace    *rate.Limiter // nil: no limit
+	meter   meter
 }
 
 // New connects a job and makes its table where there is none. It fails at once where the broker does not answer.
@@ -55,6 +57,10 @@ func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
 }
 
 func (j *Job) connect(ctx context.Context) error {
+	var err error
+	if j.framing, err = newFraming(ctx, j.cfg, j.parts); err != nil {
+		return err
+	}
 	table, err := j.table(ctx)
 	if err != nil {
 		return err
@@ -76,16 +82,13 @@ func (j *Job) table(ctx context.Context) (*lake.Table, error) {
 	if !errors.Is(err, lake.ErrNoTable) {
 		return nil, err
 	}
-	_, s, err := j.parts.Schemas.Latest(ctx, j.cfg.subject())
+	s, err := j.framing.newest(ctx)
 	if err != nil {
-		return nil, &cli.Error{
-			Err:  fmt.Errorf("table %s does not exist yet and there is no schema to make it from: subject %s: %w", j.cfg.Table, j.cfg.subject(), err),
-			Hint: "register the value schema (a producer does it at its first message; `loadgen run` too), or name its subject in the job: `subject: …`",
-		}
+		return nil, fmt.Errorf("table %s does not exist yet and %w", j.cfg.Table, err)
 	}
 	schema, err := tableSchema(s, j.cfg)
 	if err != nil {
-		return nil, fmt.Errorf("table %s from subject %s: %w", j.cfg.Table, j.cfg.subject(), err)
+		return nil, fmt.Errorf("table %s from subject %s: %w", j.cfg.Table, j.cfg.Subject(), err)
 	}
 	return j.parts.Lake.Ensure(ctx, j.cfg.Table, schema, j.cfg.layout())
 }
@@ -149,7 +152,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 	if wait == 0 {
 		wait = 5 * time.Minute
 	}
-	d, err := newDecoder(j.parts.Schemas, wait, j.sink.table, j.cfg)
+	d, err := newDecoder(j.framing.part(), wait, j.sink.table, j.cfg)
 	if err != nil {
 		return err
 	}

@@ -61,9 +61,9 @@ func TestUnionsRecursionAndRenames(t *testing.T) {
 			s.ok(err)
 			s.sendAs(branching, branched(1, card("n"), nil), branched(2, map[string]any{"Cash": map[string]any{}}, map[string]any{"Order": branched(9, nil, nil)}),
 				branched(3, nil, map[string]any{"Order": branched(1, nil, inner)}))
-			r := s.drain(Config{Subject: "others-value", Types: c.types})
+			r := s.drain(Config{Format: Format{Subject: "others-value"}, Types: c.types})
 			s.sendAs(renamed, map[string]any{"order_id": int64(100), "settled": card("new"), "count": 4})
-			later := s.drain(Config{Subject: "others-value", Types: c.types})
+			later := s.drain(Config{Format: Format{Subject: "others-value"}, Types: c.types})
 			if r.Quarantined != c.refused || r.RowsOut != 3-c.refused || later.RowsOut != 1 {
 				t.Fatalf("got %+v and %+v", r, later)
 			}

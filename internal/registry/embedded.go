@@ -51,6 +51,8 @@ type savedSchema struct {
 	Version int    `json:"version"`
 	ID      int    `json:"id"`
 	Schema  string `json:"schema"`
+
+	References []sr.SchemaReference `json:"references,omitempty"`
 }
 
 // ServeEmbedded starts the registry on an address of loopback such as 127.0.0.1:0.
@@ -122,23 +124,41 @@ func (e *Embedded) seed(all []savedSchema) (err error) {
 	slices.SortFunc(all, func(a, b savedSchema) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
 	})
-	seen := map[int]bool{}
-	for _, x := range all {
-		s := sr.Schema{Schema: x.Schema}
-		if !seen[x.ID] {
-			e.fake.SeedSchema(x.Subject, x.Version, x.ID, s)
-			seen[x.ID] = true
-			continue
+	seen, done := map[int]bool{}, map[sr.SchemaReference]bool{} // ids; subjects with versions
+	for len(all) > 0 {
+		var later []savedSchema // they refer to one that is not there yet, or follow on such a version
+		for _, x := range all {
+			waits := slices.ContainsFunc(x.References, func(r sr.SchemaReference) bool {
+				return !done[sr.SchemaReference{Subject: r.Subject, Version: r.Version}]
+			}) || slices.ContainsFunc(later, func(y savedSchema) bool { return y.Subject == x.Subject })
+			if waits {
+				later = append(later, x)
+				continue
+			}
+			if err := e.seedOne(x, seen[x.ID]); err != nil {
+				return err
+			}
+			seen[x.ID], done[sr.SchemaReference{Subject: x.Subject, Version: x.Version}] = true, true
 		}
-		id, version, err := e.fake.RegisterSchema(x.Subject, s)
-		if err == nil && (id != x.ID || version != x.Version) {
-			err = fmt.Errorf("version %d of subject %s has schema %d, but it would get version %d and schema %d", x.Version, x.Subject, x.ID, version, id)
+		if len(later) == len(all) {
+			return fmt.Errorf("version %d of subject %s refers to a schema that is not there", later[0].Version, later[0].Subject)
 		}
-		if err != nil {
-			return err
-		}
+		all = later
 	}
 	return nil
+}
+
+func (e *Embedded) seedOne(x savedSchema, again bool) error {
+	s := sr.Schema{Schema: x.Schema, References: x.References}
+	if !again {
+		e.fake.SeedSchema(x.Subject, x.Version, x.ID, s)
+		return nil
+	}
+	id, version, err := e.fake.RegisterSchema(x.Subject, s)
+	if err == nil && (id != x.ID || version != x.Version) {
+		err = fmt.Errorf("version %d of subject %s has schema %d, but it would get version %d and schema %d", x.Version, x.Subject, x.ID, version, id)
+	}
+	return err
 }
 
 // save writes the state file whole, so that a kill leaves the old one or the new one.
@@ -153,7 +173,7 @@ func (e *Embedded) save(ctx context.Context) error {
 		return err
 	}
 	for _, x := range all {
-		s.Schemas = append(s.Schemas, savedSchema{x.Subject, x.Version, x.ID, x.Schema.Schema})
+		s.Schemas = append(s.Schemas, savedSchema{x.Subject, x.Version, x.ID, x.Schema.Schema, x.References})
 	}
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -204,7 +224,7 @@ func (e *Embedded) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Embedded) register(w http.ResponseWriter, r *http.Request, subject string) {
-	body, next, ok := read(w, r)
+	body, next, ok := e.read(w, r)
 	if !ok {
 		return
 	}
@@ -227,7 +247,7 @@ func (e *Embedded) register(w http.ResponseWriter, r *http.Request, subject stri
 }
 
 func (e *Embedded) check(w http.ResponseWriter, r *http.Request, subject string) {
-	_, next, ok := read(w, r)
+	_, next, ok := e.read(w, r)
 	if !ok {
 		return
 	}
@@ -257,16 +277,28 @@ func (e *Embedded) against(ctx context.Context, subject string, next candidate) 
 	}
 	var earlier []*avro.Schema
 	for _, x := range got {
-		if sameJSON(x.Schema.Schema, next.text) {
+		if sameJSON(x.Schema.Schema, next.text) && slices.Equal(x.References, next.refs) {
 			return nil // it is there already
 		}
-		old, err := avro.Parse(x.Schema.Schema)
+		old, err := e.parse(ctx, x.Schema)
 		if err != nil {
 			return fmt.Errorf("version %d: %w", x.Version, err)
 		}
 		earlier = append(earlier, old)
 	}
 	return compatible(e.level(subject), next.schema, earlier)
+}
+
+// parse finds the schemas that a schema refers to among those that are registered.
+func (e *Embedded) parse(ctx context.Context, s sr.Schema) (*avro.Schema, error) {
+	return withReferences(ctx, s, func(ctx context.Context, subject string, version int) (sr.Schema, error) {
+		cl, err := e.client()
+		if err != nil {
+			return sr.Schema{}, err
+		}
+		got, err := cl.SchemaByVersion(ctx, subject, version)
+		return got.Schema, err
+	})
 }
 
 func (e *Embedded) level(subject string) sr.CompatibilityLevel {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/twmb/franz-go/pkg/sr"
+
 	"weir/internal/avro"
 )
 
@@ -15,19 +17,21 @@ const contentType = "application/vnd.schemaregistry.v1+json"
 // A candidate is a schema that wants to be registered.
 type candidate struct {
 	text   string
+	refs   []sr.SchemaReference
 	schema *avro.Schema
 }
 
 // read takes the schema out of a request; it answers itself where there is none.
-func read(w http.ResponseWriter, r *http.Request) (body []byte, s candidate, ok bool) {
+func (e *Embedded) read(w http.ResponseWriter, r *http.Request) (body []byte, s candidate, ok bool) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, http.StatusBadRequest, err.Error())
 		return nil, s, false
 	}
 	var in struct {
-		Schema string `json:"schema"`
-		Type   string `json:"schemaType"`
+		Schema     string               `json:"schema"`
+		Type       string               `json:"schemaType"`
+		References []sr.SchemaReference `json:"references"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		refuse(w, http.StatusBadRequest, http.StatusBadRequest, "the body is not JSON: "+err.Error())
@@ -37,11 +41,11 @@ func read(w http.ResponseWriter, r *http.Request) (body []byte, s candidate, ok 
 		refuse(w, http.StatusUnprocessableEntity, 42201, "the embedded registry takes only AVRO, not "+in.Type)
 		return nil, s, false
 	}
-	if s.schema, err = avro.Parse(in.Schema); err != nil {
+	if s.schema, err = e.parse(r.Context(), sr.Schema{Schema: in.Schema, References: in.References}); err != nil {
 		refuse(w, http.StatusUnprocessableEntity, 42201, "Invalid schema: "+err.Error())
 		return nil, s, false
 	}
-	s.text = in.Schema
+	s.text, s.refs = in.Schema, in.References
 	return body, s, true
 }
 
