@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -199,5 +200,29 @@ func TestLimitsHoldBothZeros(t *testing.T) {
 		if fmt.Sprintf("%x %x", least, greatest) != "0000000000000080 0000000000000000" {
 			t.Errorf("of %v: %x to %x", zero, least, greatest)
 		}
+	}
+}
+
+// What a file holds in memory is a row group, however many there are.
+func TestMemoryIsOneRowGroup(t *testing.T) {
+	b := parquettest.Batch(rand.New(rand.NewPCG(1, 1)), parquettest.Everything, 500, 1_000_000, 0.1)
+	held := func(batches int) (bytes int) {
+		w, err := New(io.Discard, parquettest.Everything, Options{Compression: compress.Codecs.Zstd, Level: 1, RowGroupRows: 1000, RowGroupBytes: 1 << 20, PageRows: 300, PageBytes: 1 << 12, DictionaryBytes: 1 << 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range batches {
+			if err := w.Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range w.cols {
+			bytes += cap(c.out) + cap(c.plainly) + 4*cap(c.numbers) + cap(c.def) + cap(c.rep)
+		}
+		return bytes
+	}
+	few, many := held(4), held(24)
+	if many > few+few/10 {
+		t.Errorf("after 24 batches %d bytes, after 4 %d", many, few)
 	}
 }
