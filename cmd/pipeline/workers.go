@@ -21,6 +21,7 @@ import (
 	"weir/internal/quarantine"
 	"weir/internal/scale"
 	"weir/internal/show"
+	"weir/internal/topic"
 	"weir/internal/workers"
 	"weir/minibatch"
 )
@@ -103,8 +104,8 @@ func (s *site) supervise(ctx context.Context, j job.Job, c ingest.Config, in *in
 	if len(lag) < x.least {
 		return cli.Usage(fmt.Errorf("--workers: topic %s has %d partitions, too few for %d workers", c.Topic, len(lag), x.least), "ask for fewer workers, or add partitions")
 	}
-	if c.Start == "latest" && start.IsZero() {
-		return cli.Usage(fmt.Errorf("job %s starts at the latest record and has no cursor yet: only one process can set it", j.Name),
+	if c.Start != topic.Earliest && start.IsZero() {
+		return cli.Usage(fmt.Errorf("job %s starts at %s and has no cursor yet: only one process can set it", j.Name, c.Start),
 			"run it once without --workers, or with `start: earliest`")
 	}
 	self, err := os.Executable()

@@ -20,13 +20,14 @@ import (
 
 	"weir/internal/config"
 	"weir/internal/lake"
+	"weir/internal/topic"
 )
 
 // Config is the `ingest` section of a job file.
 type Config struct {
 	Topic        string          `yaml:"topic" jsonschema:"required,description=Kafka topic to read"`
 	Table        string          `yaml:"table" jsonschema:"required,description=destination table with its namespace: bank.transactions"`
-	Start        string          `yaml:"start" jsonschema:"required,enum=earliest,enum=latest,description=where to begin when the table has no cursor yet"`
+	Start        string          `yaml:"start" jsonschema:"required,description=where to begin when the table has no cursor yet: earliest or latest or a time such as 2026-11-20T00:00:00Z (the first message of that time or later)"`
 	Format       Format          `yaml:",inline"`
 	Partition    []string        `yaml:"partition,omitempty" jsonschema:"description=how a new table is partitioned: columns and year(c) month(c) day(c) hour(c) bucket(16, c) truncate(8, c)"`
 	Sort         []string        `yaml:"sort,omitempty" jsonschema:"description=order of the rows within each file of a new table: [account_id, booked_at desc]"`
@@ -38,6 +39,7 @@ type Config struct {
 	LoadColumns  *bool           `yaml:"load_columns,omitempty" jsonschema:"description=keep the identity that loadgen gives each message as column _load (default true)"`
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
 	Processes    Processes       `yaml:"processes,omitempty" jsonschema:"description=read the topic with worker processes on this host: as many as the load needs (default: in the process of the run)"`
+	Memory       config.Size     `yaml:"memory,omitempty" jsonschema:"description=bytes of messages that are read ahead of the batch in work; at that much the partitions wait (default 64MiB)"`
 	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
 }
 
@@ -87,8 +89,8 @@ func (c Config) Validate() []config.Invalid {
 	if !tableName.MatchString(c.Table) {
 		say("table", "expected a name with its namespace in lower case, such as bank.transactions, got %q", c.Table)
 	}
-	if c.Start != "earliest" && c.Start != "latest" {
-		say("start", "expected earliest or latest (where to begin when the table has no cursor yet), got %q", c.Start)
+	if _, _, err := topic.StartTime(c.Start); err != nil {
+		say("start", "%v", err)
 	}
 	if c.NewSchema != "" && c.NewSchema != evolve && c.NewSchema != quarantined && c.NewSchema != stop {
 		say("new_schema", "expected evolve, quarantine or stop (what to do with messages whose schema does not fit the table), got %q", c.NewSchema)
@@ -105,6 +107,9 @@ func (c Config) Validate() []config.Invalid {
 	}
 	if c.Commit.Age != 0 && time.Duration(c.Commit.Age) < 100*time.Millisecond {
 		say("commit.age", "expected at least 100ms: each commit is a new version of the table's metadata")
+	}
+	if c.Memory < 0 {
+		say("memory", "expected a positive size such as 300MiB")
 	}
 	if c.Limit.RowsPerSecond < 0 {
 		say("limit.rows_per_second", "expected a positive number of records per second")

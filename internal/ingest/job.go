@@ -45,6 +45,7 @@ func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	src.Bound(int64(c.Memory))
 	j := &Job{name: name, cfg: c, parts: p, source: src}
 	if n := int(c.Limit.RowsPerSecond); n > 0 {
 		j.pace = rate.NewLimiter(rate.Limit(n), max(1, n/50))

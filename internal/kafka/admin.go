@@ -80,6 +80,12 @@ func Starts(ctx context.Context, cl *kgo.Client, topic string) (map[int32]int64,
 	return positions(l, topic, err)
 }
 
+// After is the first offset of each partition whose record says it is of a time or later; where there is none, the end.
+func After(ctx context.Context, cl *kgo.Client, topic string, t time.Time) (map[int32]int64, error) {
+	l, err := kadm.NewClient(cl).ListOffsetsAfterMilli(ctx, t.UnixMilli(), topic)
+	return positions(l, topic, err)
+}
+
 func positions(l kadm.ListedOffsets, topic string, err error) (map[int32]int64, error) {
 	if err == nil {
 		err = l.Error()

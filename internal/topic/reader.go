@@ -15,8 +15,7 @@ import (
 
 const (
 	pollRecords = 4096
-	// ahead is how many Records beyond a part's end are kept for the next part before the partition is paused.
-	ahead = 32_768
+	fetchBytes  = 8 << 20
 	// silence is how long the broker may give nothing of a span that it said it has.
 	silence = 30 * time.Second
 )
@@ -26,6 +25,7 @@ const (
 type reader struct {
 	cfg   kafka.Config
 	topic string
+	ahead *budget // of all readers together
 
 	cl     *kgo.Client
 	next   map[int32]int64   // position after the last record that was handed out or passed over
@@ -49,15 +49,14 @@ func (r *reader) read(ctx context.Context, spans []span, yield func(Records) boo
 		open[s.Partition] = s.To
 	}
 	hand := func(recs Records) bool {
-		for _, rec := range recs {
-			bytes += int64(len(rec.Key) + len(rec.Value))
-		}
+		bytes += sizeOf(recs)
 		rows += int64(len(recs))
 		return len(recs) == 0 || yield(recs)
 	}
 	for p, to := range open {
 		kept := r.beyond[p]
 		delete(r.beyond, p)
+		r.ahead.add(-sizeOf(kept))
 		if !hand(r.cut(p, kept, to)) {
 			return rows, bytes, nil
 		}
@@ -116,7 +115,7 @@ func (r *reader) seek(spans []span) error {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // only what producers have committed
 		kgo.KeepControlRecords(),                     // they take positions: without them a span that ends in one never ends
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),  // a gap is an error, never a silent jump
-		kgo.FetchMaxBytes(8<<20), kgo.FetchMaxPartitionBytes(2<<20), kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(2<<20), kgo.FetchMaxWait(250*time.Millisecond),
 	)
 	r.cl = cl
 	return err
@@ -140,9 +139,11 @@ func (r *reader) cut(p int32, recs Records, to int64) Records {
 	return out
 }
 
+// keep holds Records for a later part. Where the budget is used up, no more of the partition is fetched until its turn comes; the
+// fetch that is under way may bring up to fetchBytes more, or one message.
 func (r *reader) keep(p int32, recs Records) {
 	r.beyond[p] = append(r.beyond[p], recs...)
-	if len(r.beyond[p]) > ahead && !r.paused[p] {
+	if r.ahead.add(sizeOf(recs)) && !r.paused[p] {
 		r.paused[p] = true
 		r.cl.PauseFetchPartitions(map[string][]int32{r.topic: {p}})
 	}
@@ -190,6 +191,9 @@ func problem(ctx context.Context, fs kgo.Fetches) error {
 }
 
 func (r *reader) close() {
+	for _, kept := range r.beyond {
+		r.ahead.add(-sizeOf(kept))
+	}
 	if r.cl != nil {
 		r.cl.Close()
 	}

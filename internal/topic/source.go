@@ -43,7 +43,8 @@ type span struct {
 type Source struct {
 	cfg     kafka.Config
 	topic   string
-	start   string // earliest or latest
+	start   string // Earliest, Latest or a time
+	ahead   budget
 	admin   *kgo.Client
 	cluster string
 	topicID string
@@ -67,13 +68,13 @@ func (s *Source) Only(partitions []int32) {
 }
 
 // Open connects to a topic. It fails at once where no broker answers, or where there is no such topic (kafka.ErrNoTopic).
-// start says where a job begins that has no cursor yet: earliest or latest.
+// start says where a job begins that has no cursor yet: Earliest, Latest or a time (StartTime).
 func Open(ctx context.Context, c kafka.Config, name, start string) (*Source, error) {
 	admin, err := kafka.Connect(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: c, topic: name, start: start, admin: admin, readers: map[int]*reader{}}
+	s := &Source{cfg: c, topic: name, start: start, admin: admin, readers: map[int]*reader{}, ahead: budget{limit: DefaultAhead}}
 	if err = kafka.Ping(ctx, admin); err == nil {
 		s.cluster, s.topicID, _, err = kafka.Identity(ctx, admin, name)
 	}
@@ -123,8 +124,8 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 			b.Parts = append(b.Parts, minibatch.Part{Index: i, Spec: spec})
 		}
 	}
-	// Where "latest" was is written down at once: it must not move while there is nothing to read.
-	b.Pin = len(b.Parts) == 0 && at.TopicID == "" && s.start == "latest"
+	// Where the start was is written down at once: it must not move while there is nothing to read.
+	b.Pin = len(b.Parts) == 0 && s.moving(at)
 	return b, nil
 }
 
@@ -137,9 +138,11 @@ func (s *Source) span(ctx context.Context, at Offsets) (from, ends map[int32]int
 	if s.only != nil {
 		maps.DeleteFunc(t.Ends, func(p int32, _ int64) bool { return !s.only[p] })
 	}
-	first := t.Starts // of a new table, or of a partition that was added later
-	if at.TopicID == "" && s.start == "latest" {
-		first = t.Ends
+	first := t.Starts // of a partition that was added later
+	if at.TopicID == "" {
+		if first, err = s.begin(ctx, t); err != nil {
+			return nil, nil, err
+		}
 	}
 	if from, err = at.Begin(t, first); err != nil {
 		return nil, nil, minibatch.Fatal(err)
@@ -199,7 +202,7 @@ func (s *Source) Wait(ctx context.Context, after minibatch.Cursor, l minibatch.L
 		for p, end := range ends {
 			backlog += end - from[p]
 		}
-		if at.TopicID == "" && s.start == "latest" {
+		if s.moving(at) {
 			return nil // the first commit pins the start
 		}
 		if backlog == 0 {
@@ -227,7 +230,7 @@ func (s *Source) Open(ctx context.Context, p minibatch.Part) iter.Seq2[Records, 
 		s.mu.Lock()
 		r := s.readers[p.Index]
 		if r == nil {
-			r = &reader{cfg: s.cfg, topic: s.topic}
+			r = &reader{cfg: s.cfg, topic: s.topic, ahead: &s.ahead}
 			s.readers[p.Index] = r
 		}
 		s.mu.Unlock()
