@@ -129,12 +129,19 @@ func demoStreams() []control.Stream {
 			if i == 0 {
 				lag = records
 			}
-			s.Partitions = append(s.Partitions, control.Partition{ID: i, Position: 1_000_000, End: 1_000_000 + lag})
+			s.Partitions = append(s.Partitions, control.Partition{ID: i, Position: 1_000_000, End: 1_000_000 + lag, Bytes: 263 * lag, Seconds: behind * float64(lag) / float64(records)})
+			s.BehindBytes += 263 * lag
+		}
+		s.CatchUpSeconds, s.Trend, s.MemoryBytes = -1, "growing", 64<<20
+		if out >= in {
+			s.Trend = "steady"
+			s.CatchUpSeconds = 5
 		}
 		return s
 	}
 	orders := stream("orders", "Orders of the web shop", "OPS", control.Running, 1082, 16_600_000, 92_100, 52_000, 6*time.Second, 12)
 	orders.Quarantined = 1204
+	orders.Hot, orders.HeldBytes = &control.Hot{Partition: 0, Share: 0.55, InPerSec: 21_900}, 41<<20
 	orders.Team = &control.Team{Wanted: 4, Reason: "hot partition 0: 21.9k rec/s > capacity 19.9k rec/s; add partitions or split the key", Verdict: "hot partition", Workers: []control.Worker{
 		{ID: "w1", PID: 4101, State: "reading", Partitions: 2, Rows: 61_200_000, PerSec: 19_900, Waiting: 0.02, Blocked: 0.11},
 		{ID: "w2", PID: 4102, State: "reading", Partitions: 2, Rows: 58_900_000, PerSec: 19_700, Waiting: 0.31, Blocked: 0.10},

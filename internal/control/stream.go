@@ -28,12 +28,22 @@ type Stream struct {
 	CommitMillis   float64       `json:"commit_ms"`
 	CompleteUpTo   time.Time     `json:"complete_up_to"`
 	Partitions     []Partition   `json:"partitions,omitempty"`
-	History        []StreamPoint `json:"history,omitempty"` // the oldest first
+	History        []StreamPoint `json:"history,omitempty"`   // the oldest first
+	WaitsFor       string        `json:"waits_for,omitempty"` // what holds it up now: WaitsForBroker, WaitsForCatalog, WaitsForMemory
+	HeldBytes      int64         `json:"held_bytes"`          // messages in memory, read ahead of the batch in work
+	MemoryBytes    int64         `json:"memory_bytes"`        // how many there may be
 	Workers        int           `json:"workers"`
 	Team           *Team         `json:"team,omitempty"` // of worker processes
 	Error          string        `json:"error,omitempty"`
 	Hint           string        `json:"hint,omitempty"`
 }
+
+// What a stream waits for.
+const (
+	WaitsForBroker  = "broker"  // it does not say where the topic ends
+	WaitsForCatalog = "catalog" // a commit is not through yet
+	WaitsForMemory  = "memory"  // so much is read ahead that partitions wait for their turn
+)
 
 // A Team is the worker processes of a stream, and why there are so many.
 type Team struct {

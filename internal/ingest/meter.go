@@ -29,6 +29,9 @@ func (j *Job) Work() Work {
 	return Work{Rows: j.meter.rows.Load(), Commits: j.meter.commits.Load(), Busy: j.meter.busy.sum(), Blocked: j.meter.blocked.sum()}
 }
 
+// Held is how many bytes of messages are in memory ahead of the batch in work, and how many may be.
+func (j *Job) Held() (bytes, limit int64) { return j.source.Held() }
+
 // Only narrows the job to some partitions; nil: all. Not while it runs.
 func (j *Job) Only(partitions []int32) { j.source.Only(partitions) }
 

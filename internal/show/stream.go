@@ -23,12 +23,14 @@ import (
 type Stream struct {
 	hub  *control.Hub
 	look *ingest.Watch
+	job  *ingest.Job
 
-	mu     sync.Mutex
-	s      control.Stream
-	cursor minibatch.Cursor
-	last   freshness.State
-	began  time.Time // first commit
+	mu      sync.Mutex
+	s       control.Stream
+	cursor  minibatch.Cursor
+	last    freshness.State
+	blocked time.Duration // by commits, until the last look
+	began   time.Time     // first commit
 
 	commits map[string]int64 // of each worker process there has been
 	outs    []outPoint       // commits of the last seconds, for the rate
@@ -46,7 +48,7 @@ const (
 
 func NewStream(hub *control.Hub, s control.Stream, j *ingest.Job) *Stream {
 	s.State = control.Running
-	w := &Stream{hub: hub, look: j.Watch(), s: s}
+	w := &Stream{hub: hub, look: j.Watch(), job: j, s: s}
 	w.publish()
 	return w
 }
@@ -121,13 +123,34 @@ func (w *Stream) see(ctx context.Context) {
 	at := w.cursor
 	w.mu.Unlock()
 	f, err := w.look.Look(ctx, at)
+	w.mu.Lock()
+	w.s.WaitsFor, w.s.HeldBytes, w.s.MemoryBytes = w.waits(err)
+	w.mu.Unlock()
 	if err != nil {
+		w.publish()
 		return // the runner meets the same error and tells it; the screen shows the age of the figures
 	}
 	w.mu.Lock()
 	w.measure(f)
 	w.mu.Unlock()
 	w.publish()
+}
+
+// waits is what holds the stream up: a commit that is through within half a second holds nothing up.
+func (w *Stream) waits(err error) (what string, held, limit int64) {
+	blocked := w.job.Work().Blocked
+	was := w.blocked
+	w.blocked = blocked
+	held, limit = w.job.Held()
+	switch {
+	case err != nil:
+		what = control.WaitsForBroker
+	case blocked-was > 500*time.Millisecond:
+		what = control.WaitsForCatalog
+	case held >= limit:
+		what = control.WaitsForMemory
+	}
+	return what, held, limit
 }
 
 func (w *Stream) measure(f freshness.State) {

@@ -56,8 +56,12 @@ func drawStream(c *canvas.Canvas, s State, st *control.Stream, focused bool) {
 	w, h := in.Size()
 	var facts []func(p *canvas.Pen)
 	facts = append(facts, func(p *canvas.Pen) {
-		p.Put(style.Dim, "way   ").Fit(style.Plain, fmt.Sprintf("%s %s %s   behind %s records, %s", st.Topic, in.Theme.Arrow, st.Table, figure.Count(st.BehindRecords), figure.Seconds(st.BehindSeconds)), 0)
-	}, func(p *canvas.Pen) {
+		p.Put(style.Dim, "way   ").Fit(style.Plain, fmt.Sprintf("%s %s %s   behind %s", st.Topic, in.Theme.Arrow, st.Table, left(st)), 0)
+	})
+	if plan := prospect(st); plan != "" {
+		facts = append(facts, func(p *canvas.Pen) { p.Put(style.Dim, "plan  ").Fit(style.Plain, plan, 0) })
+	}
+	facts = append(facts, func(p *canvas.Pen) {
 		p.Put(style.Dim, "rows  ").Put(style.Plain, figure.Count(st.Rows)).Put(style.Dim, "   quarantined ").Put(errorRole(st.Quarantined), figure.Count(st.Quarantined)).
 			Put(style.Dim, "   commits ").Put(style.Plain, figure.Count(st.Commits)).Put(style.Dim, "   last took ").Fit(style.Plain, figure.Millis(st.CommitMillis)+" ms", 0)
 	}, func(p *canvas.Pen) {
@@ -65,11 +69,11 @@ func drawStream(c *canvas.Canvas, s State, st *control.Stream, focused bool) {
 		if up := upTo(s, *st); up != "" {
 			p.Put(style.Plain, "complete up to "+up+"   ")
 		}
-		p.Fit(style.Plain, fmt.Sprintf("snapshot %d has the cursor", st.Snapshot), 0)
+		p.Fit(style.Plain, fmt.Sprintf("snapshot %d has the cursor of %s", st.Snapshot, many(len(st.Partitions), "partition")), 0)
 	})
 	var trouble []string
-	if st.Error != "" {
-		trouble = in.Wrap("why: "+st.Error, w, 2+h/4)
+	if why := cause(st); why != "" {
+		trouble = in.Wrap("why: "+why, w, 2+h/4)
 	}
 	if st.Hint != "" {
 		trouble = append(trouble, in.Wrap(in.Theme.Arrow+" "+st.Hint, w, 1+h/6)...)
@@ -127,20 +131,13 @@ func partitionBars(in *canvas.Canvas, st *control.Stream) int {
 		return 0
 	}
 	all := slices.Clone(st.Partitions)
-	total, most := int64(0), all[0]
-	for _, p := range all {
-		total += p.Behind()
-		if p.Behind() > most.Behind() {
-			most = p
-		}
-	}
+	most := slices.MaxFunc(all, func(a, b control.Partition) int { return cmp.Compare(a.Behind(), b.Behind()) })
 	cols := max(w/36, 1)
 	room := cols * h
 	if len(all) > room {
 		slices.SortStableFunc(all, func(a, b control.Partition) int { return cmp.Compare(b.Behind(), a.Behind()) })
 		all = all[:room]
 	}
-	hot := st.BehindSeconds > 30 && total > 0 && len(st.Partitions) > 1 && float64(most.Behind()) > 2*float64(total)/float64(len(st.Partitions))
 	each := w / cols
 	lines := (len(all) + cols - 1) / cols
 	for i, p := range all {
@@ -151,15 +148,21 @@ func partitionBars(in *canvas.Canvas, st *control.Stream) int {
 		}
 		role := style.Accent
 		tail := figure.Short(float64(p.Behind()))
+		if p.Seconds > 0 {
+			tail += " " + atLeast(p.Seconds, p.AtLeast)
+		}
+		if each >= 60 && p.Bytes > 0 {
+			tail += "  " + figure.Bytes(float64(p.Bytes))
+		}
 		if p.Behind() == 0 {
 			tail = "even"
 		}
-		if hot && p.ID == most.ID {
+		if st.Hot != nil && p.ID == st.Hot.Partition {
 			role = style.Warn
-			tail += fmt.Sprintf(" hot %s", figure.Percent(float64(p.Behind())/float64(total)))
+			tail += " hot " + figure.Percent(st.Hot.Share)
 		}
 		cell := in.Sub(x, y, each-1, 1)
-		cell.At(0, 0).Put(style.Dim, fmt.Sprintf("part %3d ", p.ID)).Put(role, chart.Bar(share, max(each-26, 4), in.Theme.Level)).Put(style.Plain, " ").Fit(style.Plain, tail, 0)
+		cell.At(0, 0).Put(style.Dim, fmt.Sprintf("part %3d ", p.ID)).Put(role, chart.Bar(share, max(each-32, 4), in.Theme.Level)).Put(style.Plain, " ").Fit(style.Plain, tail, 0)
 	}
 	return lines
 }

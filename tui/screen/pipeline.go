@@ -114,6 +114,9 @@ func (pl *Pipeline) Keys() []Key {
 			pl.open = false
 			return Intent{Unknown: !was}
 		}},
+		{Press: []string{"S"}, Label: "S", Help: "stop the program that runs the jobs, after the batch in work; nothing is lost", Verb: "stop", Do: func() Intent {
+			return Intent{Verb: "stop", Confirm: "stop the program that runs these jobs, after the batch in work?"}
+		}},
 	}
 }
 
@@ -264,7 +267,7 @@ func (pl *Pipeline) streamLine(in *canvas.Canvas, y int, s State, st *control.St
 	switch {
 	case severity(st.State) == 2:
 		sign, signRole = in.Theme.Bad, style.Bad
-	case st.BehindSeconds > 60, st.Error != "", st.State == control.Waiting:
+	case st.BehindSeconds > 60, st.Error != "", st.State == control.Waiting, st.WaitsFor == control.WaitsForBroker, st.WaitsFor == control.WaitsForCatalog:
 		sign, signRole = in.Theme.Warn, style.Warn
 	}
 	name := style.Strong
