@@ -36,15 +36,14 @@ func (h *history) add(at time.Time, age time.Duration) {
 	}
 }
 
-// trend holds the mean of the last quarter against the one before. What stays within two seconds or a tenth is steady: a table
+// trend holds the mean of the last quarter against that of the first. What stays within two seconds or a tenth is steady: a table
 // that is committed every ten seconds goes up and down by ten.
 func (h *history) trend() Trend {
 	q := len(h.points) / 4
 	if q == 0 {
 		return Steady
 	}
-	n := len(h.points)
-	was, is := mean(h.points[n-2*q:n-q]), mean(h.points[n-q:])
+	was, is := mean(h.points[:q]), mean(h.points[len(h.points)-q:])
 	slack := max(2*time.Second, was/10)
 	switch {
 	case is > was+slack:
