@@ -38,6 +38,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 	c.Flags().StringVar(&o.day, "for", "", "data interval: the day DATE (2026-11-20), in UTC")
 	c.Flags().StringVar(&o.span, "interval", "", "data interval: START/END (2026-11-20T06:00:00Z/2026-11-20T07:00:00Z), as schedulers give it")
 	c.MarkFlagsMutuallyExclusive("for", "interval")
+	c.Flags().StringVar(&o.metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9464 (default: not)")
 	c.Flags().BoolVar(&o.drain, "until-caught-up", false, "end when the table has all that the topic has")
 	c.Flags().StringVar(&o.project, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
 	c.Flags().StringVar(&o.workers, "workers", "", "read an ingest's topic with so many worker processes: 3, or 1..8 as the load needs (default: what processes says in its file, or this process)")
@@ -48,7 +49,7 @@ With --json the last line is {job, run, state, rows_in, rows_out, rejected, seco
 type runOptions struct {
 	project, day, span string
 	drain              bool
-	workers            string
+	workers, metrics   string
 }
 
 func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err error) {
@@ -83,6 +84,9 @@ func (o runOptions) run(ctx context.Context, app *cli.App, name string) (err err
 		stop(cli.ErrInterrupted)
 		return "stopping after the batch in work", nil
 	}}); err != nil {
+		return err
+	}
+	if err := s.serveMetrics(o.metrics); err != nil {
 		return err
 	}
 	follow, done := context.WithCancel(context.WithoutCancel(ctx))

@@ -23,7 +23,7 @@ import (
 )
 
 func serveCommand(app *cli.App) *cobra.Command {
-	var dir string
+	var dir, metrics string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "run all jobs on their schedules until Ctrl-C",
@@ -37,9 +37,10 @@ next serve goes on.
     pipeline cancel RUN           stop one
     pipeline rerun RUN            make one again`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return serveSchedules(c.Context(), app, dir) },
+		RunE: func(c *cobra.Command, _ []string) error { return serveSchedules(c.Context(), app, dir, metrics) },
 	}
 	c.Flags().StringVar(&dir, "project", ".", "directory of weir.yaml, jobs/ and units.yaml")
+	c.Flags().StringVar(&metrics, "metrics", "", "serve Prometheus metrics at this address, such as 127.0.0.1:9464 (default: not)")
 	return c
 }
 
@@ -48,7 +49,7 @@ const (
 	leaseTime = 15 * time.Second
 )
 
-func serveSchedules(ctx context.Context, app *cli.App, dir string) (err error) {
+func serveSchedules(ctx context.Context, app *cli.App, dir, metrics string) (err error) {
 	s, err := openSite(ctx, app, dir)
 	if err != nil {
 		return err
@@ -69,6 +70,9 @@ func serveSchedules(ctx context.Context, app *cli.App, dir string) (err error) {
 		stop(cli.ErrInterrupted)
 		return "stopping after the work in hand", nil
 	}}); err != nil {
+		return err
+	}
+	if err := s.serveMetrics(metrics); err != nil {
 		return err
 	}
 	follow, done := context.WithCancel(context.WithoutCancel(ctx))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -42,6 +43,7 @@ type site struct {
 	echo    *quietable             // where console channels echo to
 
 	stop    context.CancelFunc // of what runs in the background
+	metrics *http.Server       // nil: nobody asked for it
 	workers sync.WaitGroup
 	closers []func() error
 }
@@ -336,6 +338,9 @@ func trimScheme(url string) string {
 func (s *site) close() error {
 	if s.stop != nil {
 		s.stop()
+	}
+	if s.metrics != nil {
+		_ = s.metrics.Close()
 	}
 	s.workers.Wait()
 	var errs []error

@@ -25,6 +25,7 @@ type Stream struct {
 	Commits        int64         `json:"commits"`
 	LastCommit     time.Time     `json:"last_commit"`
 	Snapshot       int64         `json:"snapshot,string"` // of the table; a string in JSON: 63 bits do not fit a JSON number
+	BlockedSeconds float64       `json:"blocked_s"`       // in which a batch waited for its commit, since the start
 	CommitMillis   float64       `json:"commit_ms"`
 	CompleteUpTo   time.Time     `json:"complete_up_to"`
 	Partitions     []Partition   `json:"partitions,omitempty"`

@@ -233,19 +233,21 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+const never = -time.Second // of a time to catch up
+
 func catchUp(s State) time.Duration {
 	gain := s.Out - s.In
 	switch {
 	case s.Records == 0:
 		return 0
 	case gain <= 0:
-		return -1
+		return never
 	}
 	const most = 365 * 24 * time.Hour
 	if seconds := float64(s.Records) / gain; seconds < most.Seconds() {
 		return time.Duration(seconds * float64(time.Second))
 	}
-	return -1
+	return never
 }
 
 func hot(s State) *Hot {

@@ -140,7 +140,7 @@ func (w *Stream) see(ctx context.Context) {
 func (w *Stream) waits(err error) (what string, held, limit int64) {
 	blocked := w.job.Work().Blocked
 	was := w.blocked
-	w.blocked = blocked
+	w.blocked, w.s.BlockedSeconds = blocked, blocked.Seconds()
 	held, limit = w.job.Held()
 	switch {
 	case err != nil:
