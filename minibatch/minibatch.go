@@ -95,6 +95,12 @@ type Waiter interface {
 	Wait(ctx context.Context, after Cursor, l Limits) error
 }
 
+// A Named source wants to know whose it is.
+type Named interface {
+	// Named is called once, before the first Plan.
+	Named(job string)
+}
+
 // A Sink stores rows together with the cursor.
 type Sink[Out any] interface {
 	// Position is the cursor in the destination; the zero Cursor if this job never wrote there.

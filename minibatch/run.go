@@ -67,6 +67,9 @@ const (
 // error.
 func Run[In, Out any](ctx context.Context, j Job[In, Out], m Mode) (Report, error) {
 	r := &runner[In, Out]{job: j, limits: j.Limits.withDefaults(), skip: j.Skip.withDefaults(), retry: j.Retry.withDefaults()}
+	if n, ok := j.Source.(Named); ok {
+		n.Named(j.Name)
+	}
 	err := r.run(ctx, m)
 	if err != nil {
 		err = fmt.Errorf("job %s: %w", j.Name, err)

@@ -27,7 +27,9 @@ type Plan struct {
 type PlannedFile struct {
 	File
 	Snapshot int64 // that added it
-	Seq      int64 // of that snapshot: it grows with each commit of the table, also past expired snapshots
+	// Seq is the number of the commit that brought the rows; it grows with each commit of the table, also past expired snapshots.
+	// A file that a compaction made has the highest of those that it took the place of.
+	Seq int64
 }
 
 // Plan lists the files of the table's newest snapshot.
@@ -90,12 +92,7 @@ func dataFiles(tbl *table.Table, fs iceio.IO) ([]entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			// The file's own number: the other one, of its data, is old in a file into which old rows were compacted.
-			seq := e.SequenceNum()
-			if n := e.FileSequenceNum(); n != nil {
-				seq = *n
-			}
-			all = append(all, entry{e.DataFile(), e.SnapshotID(), seq})
+			all = append(all, entry{e.DataFile(), e.SnapshotID(), e.SequenceNum()})
 		}
 	}
 	return all, nil
@@ -111,15 +108,15 @@ type Chunk struct {
 func (t *Table) Scan(ctx context.Context, p Plan) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		for _, f := range p.Files {
-			if !t.scanFile(ctx, f, yield) {
+			tbl, _ := t.current()
+			if !t.scanFile(ctx, tbl, f, yield) {
 				return
 			}
 		}
 	}
 }
 
-func (t *Table) scanFile(ctx context.Context, f PlannedFile, yield func(Chunk, error) bool) bool {
-	tbl, _ := t.current()
+func (t *Table) scanFile(ctx context.Context, tbl *table.Table, f PlannedFile, yield func(Chunk, error) bool) bool {
 	scan := tbl.Scan(table.WithMaxConcurrency(1))
 	_, batches, err := scan.ReadTasks(ctx, []table.FileScanTask{{File: f.data, Start: 0, Length: f.Bytes}})
 	if err != nil {

@@ -66,6 +66,22 @@ func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schem
 	return files, nil
 }
 
+// stream writes batches in the order in which they come, a partition's into a file of its own, with the options of a compaction.
+func (t *Table) stream(ctx context.Context, tbl *table.Table, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error], more ...table.WriteRecordOption) ([]File, error) {
+	_, fs := t.current()
+	rec := &recorder{FS: fs}
+	var files []File
+	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
+	more = append(more, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1))
+	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, more...) {
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
+		}
+		files = append(files, fileOf(df))
+	}
+	return files, nil
+}
+
 // recorder knows which files were begun, so that a failed Write can take them away.
 type recorder struct {
 	storage.FS

@@ -14,7 +14,7 @@
 //
 // Snapshots must outlive the next look: a rollback cannot be seen any more once every snapshot from before it has been expired, nor a
 // commit that only its summary tells of (Spark's, which cannot set the property in the same swap). weir's tables keep them for an hour
-// at least.
+// at least where several jobs write; where one does, it looks before each of its commits, and only those expire snapshots.
 package protocol
 
 import (

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,17 +51,19 @@ func (Incremental) Schema() *jsonschema.Schema {
 }
 
 // seen is what a run had seen of a table. Snapshots expire within hours, so it is told by sequence numbers: files with a
-// higher one are new, and as long as all of the others are still there nothing was taken away or rewritten.
+// higher one are new, and as long as all rows of the others are still there nothing was taken away or changed. A compaction by weir
+// keeps to both (lake.Table.Mark).
 type seen struct {
 	Table string `json:"table"` // uuid
 	Seq   int64  `json:"seq"`
-	Files int    `json:"files"` // up to that number
+	Rows  int64  `json:"rows"`            // up to that number
+	Files int    `json:"files,omitempty"` // the same, as cursors had it that do not have rows
 }
 
 func seenOf(p lake.Plan) seen {
-	s := seen{Table: p.UUID, Files: len(p.Files)}
+	s := seen{Table: p.UUID}
 	for _, f := range p.Files {
-		s.Seq = max(s.Seq, f.Seq)
+		s.Seq, s.Rows = max(s.Seq, f.Seq), s.Rows+f.Rows
 	}
 	return s
 }
@@ -70,16 +73,19 @@ func (s seen) since(p lake.Plan) (files []lake.PlannedFile, why string) {
 	if s.Table != p.UUID {
 		return nil, "was dropped and made again"
 	}
-	old := 0
+	var old seen
 	for _, f := range p.Files {
 		if f.Seq > s.Seq {
 			files = append(files, f)
 		} else {
-			old++
+			old.Files, old.Rows = old.Files+1, old.Rows+f.Rows
 		}
 	}
-	if old != s.Files {
-		return nil, fmt.Sprintf("was rewritten: of %d files that the last run had seen %d are left", s.Files, old)
+	switch {
+	case s.Files > 0 && old.Files != s.Files:
+		return nil, fmt.Sprintf("was rewritten: of %d files that the last run had seen %d are left", s.Files, old.Files)
+	case s.Files == 0 && old.Rows != s.Rows:
+		return nil, fmt.Sprintf("was rewritten: of %d rows that the last run had seen %d are left", s.Rows, old.Rows)
 	}
 	return files, ""
 }
@@ -169,5 +175,15 @@ func (j *Job) give(instead map[string]lake.Plan) {
 			j.rowsIn += f.Rows
 		}
 		j.inputs = append(j.inputs, Input(p))
+	}
+}
+
+// mark tells the tables how far this job has read, so that a compaction leaves what is new apart. Without it the next run after a
+// compaction reads all, which is no error.
+func (j *Job) mark(ctx context.Context, d done) {
+	for _, name := range slices.Sorted(maps.Keys(d.Seen)) {
+		if t, err := j.parts.Lake.Table(ctx, name); err == nil {
+			_ = t.Mark(ctx, j.name, d.Seen[name].Seq)
+		}
 	}
 }

@@ -98,6 +98,9 @@ func (s sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.S
 	if errors.Is(err, lake.ErrMoved) {
 		err = fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
 	}
+	if d, bad := toDone(b.To); err == nil && bad == nil {
+		s.j.mark(ctx, d)
+	}
 	return minibatch.Receipt{ID: c.ID, Snapshot: rc.Snapshot, At: rc.At, Already: rc.Already}, operator(err)
 }
 

@@ -13,13 +13,17 @@ import (
 )
 
 // Added is a source of the rows that are added to a table, in the order of its commits. It stops where rows were taken away
-// or rewritten meanwhile: what is new cannot be told then.
+// or rewritten meanwhile: what is new cannot be told then. A compaction by weir is no such thing, if the job had read all that there was
+// when it last looked.
 func Added[T any](l *Lake, name string) minibatch.Source[T] { return &added[T]{l: l, name: name} }
 
 type added[T any] struct {
 	l    *Lake
 	name string
+	job  string
 }
+
+func (s *added[T]) Named(job string) { s.job = job }
 
 const (
 	cursorKind    = "snapshot"
@@ -27,11 +31,19 @@ const (
 )
 
 // seen is the cursor's value. Snapshots expire within hours, so it is told by sequence numbers: files with a higher one are
-// new, and as long as all of the others are still there nothing was taken away.
+// new, and as long as all rows of the others are still there nothing was taken away. A compaction by weir keeps to both.
 type seen struct {
 	Table string `json:"table"` // uuid
 	Seq   int64  `json:"seq"`
-	Files int    `json:"files"` // up to that number
+	Rows  int64  `json:"rows"`            // up to that number
+	Files int    `json:"files,omitempty"` // the same, as cursors had it that do not have rows
+}
+
+func (s seen) holds(files int, rows int64) bool {
+	if s.Files > 0 {
+		return s.Files == files
+	}
+	return s.Rows == rows
 }
 
 func (s *added[T]) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) (minibatch.Batch, error) {
@@ -44,28 +56,31 @@ func (s *added[T]) Plan(ctx context.Context, after minibatch.Cursor, l minibatch
 			return minibatch.Batch{}, minibatch.Fatal(fmt.Errorf("the cursor cannot be read: %w", err))
 		}
 	}
-	_, p, err := planned(ctx, s.l, s.name)
+	t, p, err := planned(ctx, s.l, s.name)
 	if err != nil {
 		return minibatch.Batch{}, err
 	}
 	if had.Table != "" && had.Table != p.UUID {
 		return minibatch.Batch{}, minibatch.Fatal(fmt.Errorf("table %s was dropped and made again", s.name))
 	}
-	old := 0
+	old, oldRows := 0, int64(0)
 	var fresh []lake.PlannedFile
 	for _, f := range p.Files {
 		if f.Seq > had.Seq {
 			fresh = append(fresh, f)
 		} else {
-			old++
+			old, oldRows = old+1, oldRows+f.Rows
 		}
 	}
-	if old != had.Files {
+	if !had.holds(old, oldRows) {
 		return minibatch.Batch{}, minibatch.Fatal(fmt.Errorf("table %s: files that were read already are gone or were rewritten: what is new cannot be told", s.name))
 	}
 	slices.SortStableFunc(fresh, func(a, b lake.PlannedFile) int { return int(a.Seq - b.Seq) })
 	b := minibatch.Batch{From: after, To: after}
-	to := seen{Table: p.UUID, Seq: had.Seq, Files: had.Files}
+	to := seen{Table: p.UUID, Seq: had.Seq, Rows: oldRows}
+	if len(fresh) == 0 && had.Table != "" && s.job != "" { // a reader that is done for now: what it has not read stays apart from what it has
+		_ = t.Mark(ctx, s.job, had.Seq) // without the mark, a compaction may stop it
+	}
 	for i, f := range fresh {
 		if b.Rows >= l.Rows && f.Seq > to.Seq { // a commit is not torn: its files have one number
 			break
@@ -76,7 +91,7 @@ func (s *added[T]) Plan(ctx context.Context, after minibatch.Cursor, l minibatch
 		}
 		b.Parts = append(b.Parts, minibatch.Part{Index: i, Spec: spec})
 		b.Rows, b.Bytes = b.Rows+f.Rows, b.Bytes+f.Bytes
-		to.Seq, to.Files = f.Seq, to.Files+1
+		to.Seq, to.Rows = f.Seq, to.Rows+f.Rows
 	}
 	if len(b.Parts) > 0 {
 		v, err := json.Marshal(to)

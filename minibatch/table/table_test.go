@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/internal/lake"
 	"weir/minibatch"
 	"weir/minibatch/minibatchtest"
 	"weir/minibatch/table"
@@ -153,5 +154,29 @@ func TestFromTableToTableExactlyOnce(t *testing.T) {
 		if err != nil || r.RowsIn != 2 {
 			t.Errorf("round %d: %+v, %v", i, r, err)
 		}
+	}
+	add(t, l, "a.rows", 6, 8)
+	compact(t, dir, "a.rows") // what was read, beside what was not
+	add(t, l, "a.rows", 8, 10)
+	compact(t, dir, "a.rows")
+	if r, err := minibatch.Run(t.Context(), job(t, l), minibatch.Drain); err != nil || r.RowsIn != 4 {
+		t.Errorf("after compactions: %+v, %v; want the 4 new rows", r, err)
+	}
+}
+
+func compact(t *testing.T, dir, name string) {
+	t.Helper()
+	c := table.Home(dir)
+	l, err := lake.Open(t.Context(), lake.Config{Catalog: c.Catalog, Warehouse: c.Warehouse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	tbl, err := l.Table(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := tbl.Compact(t.Context(), lake.Compaction{Least: 2}); err != nil || r.Snapshots == 0 {
+		t.Fatalf("%+v, %v", r, err)
 	}
 }

@@ -33,6 +33,7 @@ func Run(t *testing.T, c lake.Config, namespace string) {
 	t.Run("replaced", s.replaced)
 	t.Run("files of others", s.imported)
 	t.Run("dropped files", s.dropped)
+	t.Run("maintained", s.maintained)
 }
 
 type suite struct {
