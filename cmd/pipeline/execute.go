@@ -216,6 +216,7 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 	if x.started != nil {
 		x.started(in, w)
 	}
+	s.workers.Go(func() { in.Maintain(look, s.maintained) })
 	if p := c.Processes; x.least == 0 && p.Max > 0 {
 		x.least, x.most = max(1, p.Min), p.Max
 	}
@@ -236,6 +237,9 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 		}
 	})
 	w.End(err)
+	if err == nil && x.mode == minibatch.Drain { // it may never run for long
+		in.Keep(ctx, s.maintained)
+	}
 	if err != nil {
 		s.attention("FAILED", j, err)
 	}

@@ -41,6 +41,7 @@ type Config struct {
 	Processes    Processes       `yaml:"processes,omitempty" jsonschema:"description=read the topic with worker processes on this host: as many as the load needs (default: in the process of the run)"`
 	Memory       config.Size     `yaml:"memory,omitempty" jsonschema:"description=bytes of messages that are read ahead of the batch in work; at that much the partitions wait (default 64MiB)"`
 	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
+	Maintain     Maintain        `yaml:"maintain,omitempty" jsonschema:"description=how the job's tables are looked after while it runs: small files and old snapshots and what dead batches left (on without a word)"`
 }
 
 // Choices of new_schema.
@@ -122,6 +123,7 @@ func (c Config) Validate() []config.Invalid {
 			say("processes.keep", "expected a positive time")
 		}
 	}
+	c.Maintain.validate(say, time.Duration(c.Commit.Age))
 	if c.Workers < 0 || c.Workers > 64 {
 		say("workers", "expected 1 to 64, got %d", c.Workers)
 	}

@@ -184,7 +184,7 @@ func TestCompactionKeepsPartitionsAndMarksApart(t *testing.T) {
 func TestACompactedTableKeepsItsPartitionsAndItsOrder(t *testing.T) {
 	l := open(t, t.TempDir())
 	r := rand.New(rand.NewPCG(1, 2))
-	for i, o := range []Options{{Partition: []string{"bucket(3, id)", "country"}}, {Sort: []string{"booked_at desc", "id"}}, {Partition: []string{"day"}, Sort: []string{"id"}}} {
+	for i, o := range []Options{{Partition: []string{"bucket(7, id)", "country"}}, {Sort: []string{"booked_at desc", "id"}}, {Partition: []string{"day"}, Sort: []string{"id"}}} {
 		tbl, err := l.Ensure(t.Context(), fmt.Sprint("bank.t", i), layoutSchema, o)
 		if err != nil {
 			t.Fatal(err)

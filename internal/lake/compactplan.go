@@ -191,12 +191,5 @@ func (t *Table) Mark(ctx context.Context, reader string, seq int64) error {
 	if had, ok := readMarks(tbl)[reader]; ok && had == seq {
 		return nil
 	}
-	tx := tbl.NewTransaction()
-	if err := tx.SetProperties(iceberg.Properties{markPrefix + reader: strconv.FormatInt(seq, 10)}); err != nil {
-		return err
-	}
-	if _, err := tx.Commit(ctx); err != nil {
-		return fmt.Errorf("mark %s in table %s: %w", reader, t.name, err)
-	}
-	return nil
+	return t.set(ctx, iceberg.Properties{markPrefix + reader: strconv.FormatInt(seq, 10)})
 }

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/iceberg-go"
@@ -199,6 +200,7 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 	for k, v := range defaults {
 		props[k] = v
 	}
+	maps.Copy(props, lastTimes(time.Now()))
 	for k, v := range o.Properties {
 		props[k] = v
 	}

@@ -138,8 +138,8 @@ func (t *Table) scanFile(ctx context.Context, tbl *table.Table, f PlannedFile, y
 // SnapshotInfo is one entry of the table's history.
 type SnapshotInfo struct {
 	ID      int64
-	At      time.Time // when its metadata were made, a little before readers could see it
-	Summary map[string]string
+	At      time.Time         // when its metadata were made, a little before readers could see it
+	Summary map[string]string // with "operation": append, overwrite, delete or replace (a compaction)
 }
 
 // Snapshots lists the history that has not been expired, oldest first.
@@ -152,6 +152,7 @@ func (t *Table) Snapshots() []SnapshotInfo {
 			for k, v := range s.Summary.Properties {
 				i.Summary[k] = v
 			}
+			i.Summary["operation"] = string(s.Summary.Operation)
 		}
 		all = append(all, i)
 	}
