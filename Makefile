@@ -42,9 +42,10 @@ install: build ## put the programs into PREFIX/bin (~/.local/bin)
 test: tools ## the hermetic tests: no network, nothing to install
 	go test -timeout 5m $(PKG)
 
-.PHONY: test-model
-test-model: tools ## 10,000 histories of the commit protocol, under the race detector
+.PHONY: test-protocol
+test-protocol: tools ## 10,000 histories of the commit protocol under the race detector, and 200 kills at its named points
 	go test -race -count=1 -timeout 15m -run Model ./internal/protocol -seeds 10000
+	go test -count=1 -timeout 20m -run TestKilledAtNamedPoints ./cmd/pipeline -kills 200
 
 .PHONY: test-real
 test-real: tools ## the tests against a real Kafka, registry and Spark

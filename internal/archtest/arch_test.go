@@ -61,7 +61,7 @@ func ours(imports []string) []string {
 // floors are the layers of the house, from the ground up: a room imports rooms of lower floors only, and of its own floor only
 // those named in neighbours.
 var floors = [][]string{
-	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/freshness", "internal/regress", "internal/search", "internal/produce", "internal/calendar", "internal/protocol", "profiles"},
+	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/freshness", "internal/regress", "internal/search", "internal/produce", "internal/calendar", "internal/protocol", "internal/fault", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/audit", "internal/outcome", "internal/content"},
@@ -88,8 +88,8 @@ var only = map[string][]string{
 	"internal/notify":   {"internal/notify", "internal/calendar", "internal/config", "internal/cli", "internal/db", "internal/outcome"},
 	"notify":            {"internal/notify", "internal/outcome"},
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
-	"internal/lake":     {"internal/protocol", "internal/config", "internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
-	"internal/storage":  {"internal/config"},
+	"internal/lake":     {"internal/fault", "internal/protocol", "internal/config", "internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
+	"internal/storage":  {"internal/fault", "internal/config"},
 	"internal/airflow":  {},
 	"internal/spark":    {"internal/cli"},
 	"internal/emr":      {"internal/config", "internal/cli"},
@@ -102,6 +102,7 @@ var only = map[string][]string{
 	"internal/stamp":    {},
 	"internal/scale":    {},
 	"internal/protocol": {},
+	"internal/fault":    {},
 	"internal/audit":    {"internal/lake"},
 	"internal/regress":  {},
 	"internal/results":  {"internal/load", "internal/verify", "internal/regress", "internal/config", "internal/outcome"},

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"weir/internal/avro"
+	"weir/internal/fault"
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
@@ -164,6 +165,7 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 func (j *Job) observe(ctx context.Context, e minibatch.Event, then func(minibatch.Event)) {
 	j.meter.event(e.Kind)
 	if e.Kind == minibatch.Committed {
+		fault.Point("commit.done")
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		_ = j.source.Tell(ctx, "weir-"+j.name, e.Batch.To)
 		cancel()

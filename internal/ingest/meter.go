@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/internal/fault"
 	"weir/internal/topic"
 	"weir/minibatch"
 )
@@ -57,6 +58,7 @@ func (j *Job) paced(ctx context.Context, in iter.Seq2[topic.Records, error]) ite
 	return func(yield func(topic.Records, error) bool) {
 		for recs, err := range in {
 			j.meter.rows.Add(int64(len(recs)))
+			fault.Point("records.fetched")
 			for left := len(recs); j.pace != nil && err == nil && left > 0; {
 				n := min(left, j.pace.Burst())
 				err = j.pace.WaitN(ctx, n)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"weir/internal/fault"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
 	"weir/internal/topic"
@@ -123,6 +124,7 @@ func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded
 	}
 	if len(refused) > 0 {
 		err = s.stageRefused(ctx, &st, refused)
+		fault.Point("quarantine.staged")
 	}
 	out.Value = st
 	return out, operator(err)
@@ -189,6 +191,7 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	for _, p := range parts {
 		c.Add = append(c.Add, p.Value.(staged).rows...)
 	}
+	fault.Point("commit.begun")
 	rc, err := s.table.Commit(ctx, c)
 	if errors.Is(err, lake.ErrMoved) && !errors.Is(err, lake.ErrUnknown) { // nobody will ever refer to them
 		err = errors.Join(err, s.table.Drop(c.Add))
@@ -231,6 +234,7 @@ func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []min
 	if _, err := q.table.Commit(ctx, lake.Commit{Job: b.Job, ID: b.ID(), Advance: further, Add: files}); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
+	fault.Point("quarantine.committed")
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 
+	"weir/internal/fault"
 	"weir/internal/protocol"
 	"weir/internal/storage"
 )
@@ -151,7 +152,9 @@ func (t *Table) swap(ctx context.Context, tbl *table.Table, c Commit, step proto
 		return 0, protocol.Refused, err
 	}
 	cat.now = staged.CurrentSnapshot().SnapshotID
+	fault.Point("commit.staged")
 	done, err := tx.Commit(ctx)
+	fault.Point("commit.swapped")
 	if errors.Is(err, table.ErrCommitFailed) || err != nil && strings.Contains(err.Error(), "requirement failed") { // by what the library checks before it asks
 		return 0, protocol.Refused, err
 	}

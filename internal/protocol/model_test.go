@@ -179,7 +179,7 @@ func TestModelWithoutARule(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			if r == ruleAgain && *seeds < 10_000 {
-				t.Skip("it takes thousands of histories: make test-model")
+				t.Skip("it takes thousands of histories: make test-protocol")
 			}
 			for seed := range uint64(10_000) {
 				if err := history(seed, r, map[point]int{}); err != nil {

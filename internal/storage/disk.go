@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	iceio "github.com/apache/iceberg-go/io"
+
+	"weir/internal/fault"
 )
 
 // durable is the local file system with every file on the disk before its Close returns: iceberg-go's own never syncs,
@@ -48,6 +50,24 @@ type syncedFile struct {
 	closed bool
 }
 
+func (f *syncedFile) Write(p []byte) (int, error) {
+	if filepath.Ext(f.Name()) == ".parquet" {
+		fault.Point("data.writing")
+	}
+	return f.File.Write(p)
+}
+
+// closed is the point that a file's name stands for once it is on the disk.
+func closed(name string) string {
+	switch filepath.Ext(name) {
+	case ".parquet":
+		return "data.closed"
+	case ".avro":
+		return "manifest.closed"
+	}
+	return "metadata.closed"
+}
+
 func (f *syncedFile) Close() error {
 	if f.closed {
 		return nil
@@ -60,7 +80,9 @@ func (f *syncedFile) Close() error {
 	if err := f.File.Close(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(f.Name()))
+	err := syncDir(filepath.Dir(f.Name()))
+	fault.Point(closed(f.Name()))
+	return err
 }
 
 func syncDir(dir string) error {
