@@ -67,7 +67,7 @@ func TestLayouts(t *testing.T) {
 		{"unrolled once", tree, Layout{Recursion: 1}, []string{"int32", "list<element: struct<v: int32 nullable>, nullable>", "struct<v: int32 nullable>"}, append(one, 1, 3, 0, 0),
 			object{"v": int64(2), "kids": []any{object{"v": int64(1)}}, "up": object{"v": int64(3)}}},
 		{"unrolled once, and deeper", tree, Layout{Recursion: 1}, nil, []any{2, 1, 1, 0, 1, 1, 0, 0, 0, 0}, nil},
-		{"unrolled once, and deeper in an array", tree, Layout{Recursion: 1}, nil, []any{2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0}, nil},
+		{"unrolled once, and deeper in an array", tree, Layout{Recursion: 1}, nil, []any{2, 1, 1, 1, 0, 0, 0}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := columnsFor(t, c.layout, c.schema, nil)
