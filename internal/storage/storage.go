@@ -184,16 +184,33 @@ func Local(name string) bool {
 }
 
 // Path strips the scheme of a local file, and leaves other names as they are: Go writes file:///a/b, Spark file:/a/b, and
-// both mean /a/b.
+// both mean /a/b. Escapes are undone, but for those in the folder of a partition, such as country=%C3%96: there the name itself has
+// them, for Spark as for iceberg-go.
 func Path(name string) string {
 	rest, ok := strings.CutPrefix(name, "file:")
 	if !ok {
 		return name
 	}
-	if u, err := url.Parse(name); err == nil && u.Path != "" {
-		return u.Path
+	if host, ok := strings.CutPrefix(rest, "//"); ok {
+		rest = host[max(0, strings.IndexByte(host, '/')):]
 	}
-	return "/" + strings.TrimLeft(rest, "/")
+	return "/" + strings.TrimLeft(segments(rest, func(s string) string {
+		if plain, err := url.PathUnescape(s); err == nil {
+			return plain
+		}
+		return s
+	}), "/")
+}
+
+// segments changes each part of a path that is no partition's.
+func segments(path string, change func(string) string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if !strings.Contains(p, "=") {
+			parts[i] = change(p)
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // URI is the full name of a local path; other names stay as they are.
@@ -201,7 +218,7 @@ func URI(name string) string {
 	if !Local(name) || strings.HasPrefix(name, "file:") {
 		return name
 	}
-	return (&url.URL{Scheme: "file", Path: name}).String()
+	return "file://" + segments(name, func(s string) string { return (&url.URL{Path: s}).EscapedPath() })
 }
 
 // Join adds elements to a directory's name.
