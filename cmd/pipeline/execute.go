@@ -273,7 +273,7 @@ func (s *site) newIngest(ctx context.Context, j job.Job, c ingest.Config, x exec
 
 // ingestParts are what an ingest job is connected to, once connect has been called.
 func (s *site) ingestParts(j job.Job) ingest.Parts {
-	p := ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake, Dir: filepath.Dir(j.File)}
+	p := ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake, Storage: s.project.Lake().Storage, Dir: filepath.Dir(j.File)}
 	if g := s.project.Weir.Registry.Glue; g != nil {
 		p.Glue = registry.NewGlue(*g)
 	}

@@ -172,7 +172,8 @@ func (y *yard) everyRowOnce(sent load.Summary) {
 
 // The pipeline is killed with SIGKILL at random moments while a load is on, again and again; the last one catches up.
 func TestKilledTwelveTimes(t *testing.T) {
-	y := newYard(t, streamJob)
+	job, raw := rawJob(t)
+	y := newYard(t, job)
 	_, done := y.load(60_000, "10k/s")
 	const kills = 12
 	for range kills {
@@ -188,12 +189,14 @@ func TestKilledTwelveTimes(t *testing.T) {
 	}
 	t.Logf("%d kills, %d messages, %d rows before the last start", kills, sent.Acked, before)
 	y.everyRowOnce(sent)
+	y.rawOnce(raw)
 }
 
 // A worker is stopped in its tracks (SIGSTOP), a second one takes over and commits, then the first wakes up: it is told that
 // the cursor has moved, and ends.
 func TestAZombieIsFenced(t *testing.T) {
-	y := newYard(t, streamJob)
+	job, raw := rawJob(t)
+	y := newYard(t, job)
 	_, done := y.load(40_000, "10k/s")
 	zombie, said := y.pipeline("run", "transactions")
 	y.waitForRows(1)
@@ -214,6 +217,7 @@ func TestAZombieIsFenced(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	y.everyRowOnce(sent)
+	y.rawOnce(raw)
 }
 
 func within(t *testing.T, c *exec.Cmd) error {

@@ -63,7 +63,7 @@ func ours(imports []string) []string {
 var floors = [][]string{
 	{"internal/config", "internal/telemetry", "internal/stamp", "internal/scale", "internal/freshness", "internal/regress", "internal/search", "internal/produce", "internal/calendar", "internal/protocol", "internal/fault", "profiles"},
 	{"internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
-	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/engine"},
+	{"internal/emr", "internal/db", "internal/avro", "internal/kafka", "internal/lake", "internal/landing", "internal/engine"},
 	{"internal/registry", "internal/quarantine", "internal/audit", "internal/outcome", "internal/content"},
 	{"internal/ledger", "internal/job", "internal/project", "internal/control"},
 	{"minibatch"},
@@ -90,6 +90,7 @@ var only = map[string][]string{
 	"internal/report":   {"internal/config", "internal/cli", "internal/engine", "internal/lake", "minibatch"},
 	"internal/lake":     {"internal/fault", "internal/protocol", "internal/config", "internal/cli", "internal/storage", "internal/schedule", "internal/tlsfile"},
 	"internal/storage":  {"internal/fault", "internal/config"},
+	"internal/landing":  {"internal/storage"},
 	"internal/airflow":  {},
 	"internal/spark":    {"internal/cli"},
 	"internal/emr":      {"internal/config", "internal/cli"},

@@ -20,6 +20,7 @@ import (
 
 	"weir/internal/config"
 	"weir/internal/lake"
+	"weir/internal/storage"
 	"weir/internal/topic"
 )
 
@@ -40,6 +41,7 @@ type Config struct {
 	Workers      int             `yaml:"workers,omitempty" jsonschema:"description=parts of a batch that are decoded and written side by side (default 2)"`
 	Processes    Processes       `yaml:"processes,omitempty" jsonschema:"description=read the topic with worker processes on this host: as many as the load needs (default: in the process of the run)"`
 	Memory       config.Size     `yaml:"memory,omitempty" jsonschema:"description=bytes of messages that are read ahead of the batch in work; at that much the partitions wait (default 64MiB)"`
+	Raw          Raw             `yaml:"raw,omitempty" jsonschema:"description=keep each message as it came in files too (replays and audits); see docs/raw-landing-zone.md"`
 	Limit        Limit           `yaml:"limit,omitempty" jsonschema:"description=the most that one process reads"`
 	Maintain     Maintain        `yaml:"maintain,omitempty" jsonschema:"description=how the job's tables are looked after while it runs: small files and old snapshots and what dead batches left (on without a word)"`
 }
@@ -124,6 +126,9 @@ func (c Config) Validate() []config.Invalid {
 		}
 	}
 	c.Maintain.validate(say, time.Duration(c.Commit.Age))
+	if err := storage.Check(c.Raw.Location); c.Raw.Location != "" && err != nil {
+		say("raw.location", "%v", err)
+	}
 	if c.Workers < 0 || c.Workers > 64 {
 		say("workers", "expected 1 to 64, got %d", c.Workers)
 	}

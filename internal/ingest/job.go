@@ -15,6 +15,7 @@ import (
 	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
+	"weir/internal/storage"
 	"weir/internal/topic"
 	"weir/minibatch"
 )
@@ -25,7 +26,8 @@ type Parts struct {
 	Schemas Schemas
 	Glue    GlueSchemas // nil: there is none
 	Lake    *lake.Lake
-	Dir     string // of the job file: the schema's file lies there
+	Dir     string         // of the job file: the schema's file lies there
+	Storage storage.Config // how the raw landing zone is reached
 }
 
 // A Job is an ingest job that is connected and has its table.
@@ -71,7 +73,11 @@ func (j *Job) connect(ctx context.Context) error {
 	if most == 0 {
 		most = 10_000
 	}
-	j.sink = &sink{job: j.name, lake: j.parts.Lake, table: table, owns: j.source.Owns, most: most, meter: &j.meter}
+	zone, err := j.openRaw(ctx, table)
+	if err != nil {
+		return err
+	}
+	j.sink = &sink{zone: zone, job: j.name, lake: j.parts.Lake, table: table, owns: j.source.Owns, most: most, meter: &j.meter}
 	return nil
 }
 
@@ -149,7 +155,7 @@ func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.
 	}, m)
 }
 
-func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
+func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
 	wait := time.Duration(j.cfg.RegistryWait)
 	if wait == 0 {
 		wait = 5 * time.Minute
@@ -157,6 +163,9 @@ func (j *Job) transform(ctx context.Context, _ minibatch.Part, in iter.Seq2[topi
 	d, err := newDecoder(j.framing.part(), wait, j.sink.table, j.cfg)
 	if err != nil {
 		return err
+	}
+	if j.sink.zone != nil {
+		in = landed(j.sink.zone, p, in)
 	}
 	return d.run(ctx, j.paced(ctx, in), emit)
 }

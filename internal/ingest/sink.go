@@ -11,6 +11,7 @@ import (
 
 	"weir/internal/fault"
 	"weir/internal/lake"
+	"weir/internal/landing"
 	"weir/internal/quarantine"
 	"weir/internal/topic"
 	"weir/minibatch"
@@ -28,9 +29,10 @@ type sink struct {
 	lake  *lake.Lake
 	table *lake.Table
 	owns  func(topic.Offsets) bool
-	most  int64  // refused records of one part
-	epoch int64  // of this run; 0: it takes the next one when it first looks at the table
-	meter *meter // nil: nobody looks
+	most  int64         // refused records of one part
+	epoch int64         // of this run; 0: it takes the next one when it first looks at the table
+	meter *meter        // nil: nobody looks
+	zone  *landing.Zone // nil: what came is not kept
 }
 
 // staged is the sink's share of minibatch.Staged.
@@ -192,6 +194,7 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 		c.Add = append(c.Add, p.Value.(staged).rows...)
 	}
 	fault.Point("commit.begun")
+	s.tellRaw(&c, b)
 	rc, err := s.table.Commit(ctx, c)
 	if errors.Is(err, lake.ErrMoved) && !errors.Is(err, lake.ErrUnknown) { // nobody will ever refer to them
 		err = errors.Join(err, s.table.Drop(c.Add))
@@ -199,6 +202,7 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	if err != nil {
 		return minibatch.Receipt{}, moved(err)
 	}
+	s.sweep(ctx, b.Parts)
 	return minibatch.Receipt{ID: c.ID, Snapshot: rc.Snapshot, At: rc.At, Already: rc.Already}, nil
 }
 
@@ -241,6 +245,9 @@ func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []min
 // Abort drops files that no commit refers to.
 func (s *sink) Abort(_ context.Context, parts []minibatch.Staged) error {
 	var errs []error
+	if s.zone != nil {
+		s.zone.Forget() // its files stay: another worker may have committed the same
+	}
 	for _, p := range parts {
 		st, ok := p.Value.(staged)
 		if !ok {
