@@ -152,6 +152,9 @@ func proofText(r verify.Result) string {
 	if r.OutOfOrder > 0 {
 		fmt.Fprintf(&b, "  out of order on purpose %d: they stand behind later messages\n", r.OutOfOrder)
 	}
+	if r.Discarded > 0 {
+		fmt.Fprintf(&b, "  discarded %d: a person took them out of the quarantine\n", r.Discarded)
+	}
 	if r.Aborted > 0 {
 		fmt.Fprintf(&b, "  aborted on purpose %d: nobody may see them\n", r.Aborted)
 	}

@@ -78,6 +78,9 @@ func (s *site) execute(ctx context.Context, j job.Job, x execution) (runResult, 
 		t.stopped, err = errors.Is(why, errCancelled), why
 	}
 	err = resolvable(j.Name, err)
+	if j.Kind == "ingest" && errors.Is(err, minibatch.ErrTooManyRefused) {
+		err = flooded(j.Name, err)
+	}
 	o := t.outcome(r, err)
 	if ferr := s.ledger.Finish(context.WithoutCancel(ctx), x.id, o); ferr != nil {
 		err = errors.Join(err, ferr)
@@ -213,6 +216,7 @@ func (s *site) ingest(ctx context.Context, j job.Job, c ingest.Config, x executi
 	look, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.workers.Go(func() { w.Follow(look) })
 	defer stop()
+	in.OnReplay(func(r ingest.Replayed, err error) { s.replayedByItself(ctx, j.Name, c.Table, r, err) })
 	if x.started != nil {
 		x.started(in, w)
 	}

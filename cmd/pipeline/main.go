@@ -34,6 +34,6 @@ Exit codes: 0 good, 1 failed run, 2 wrong usage or configuration, 130 interrupte
 		},
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(demoCommand(app), runCommand(app), workerCommand(app), submitCommand(app), serveCommand(app), lagCommand(app), backfillCommand(app), runsCommand(app), rerunCommand(app), cancelCommand(app), airflowCommand(app), resumeCommand(app), offsetsCommand(app), sqlCommand(app), tuiCommand(app), statusCommand(app), checkCommand(app), initCommand(app), schemaCommand(app), tablesCommand(app), maintainCommand(app))
+	root.AddCommand(demoCommand(app), runCommand(app), workerCommand(app), submitCommand(app), serveCommand(app), lagCommand(app), backfillCommand(app), runsCommand(app), rerunCommand(app), cancelCommand(app), airflowCommand(app), resumeCommand(app), offsetsCommand(app), sqlCommand(app), tuiCommand(app), statusCommand(app), checkCommand(app), initCommand(app), schemaCommand(app), tablesCommand(app), maintainCommand(app), quarantineCommand(app))
 	return root
 }

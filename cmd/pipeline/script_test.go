@@ -106,7 +106,8 @@ func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 }
 
-// produce sends messages: `produce good 100`, `produce unknown-schema 1`, `produce wider 1` (a schema with a column more).
+// produce sends messages: `produce good 100`, `produce unknown-schema 1`, `produce wider 1` (a schema with a column more), `produce early 1`
+// (of that schema, before the registry knows it), `produce rubbish 1` (bytes that are no text and no Avro).
 func produce(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background() // the story has none; what it starts is closed by Defer
 	n, err := strconv.Atoi(args[1])
@@ -116,14 +117,22 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	gen, err := content.NewGenerator(content.Spec{})
 	ts.Check(err)
 	schema := gen.Schema()
-	if args[0] == "wider" {
+	known := schema
+	wider := args[0] == "wider" || args[0] == "early"
+	if wider {
 		schema = strings.Replace(schema, `"fields": [`, `"fields": [{"name":"branch","type":["null","string"],"default":null},`, 1)
 		if schema == gen.Schema() {
 			ts.Fatalf("the schema was not widened")
 		}
 	}
-	id, err := reg.Register(ctx, "bank.transactions-value", schema)
+	if args[0] != "early" {
+		known = schema
+	}
+	id, err := reg.Register(ctx, "bank.transactions-value", known)
 	ts.Check(err)
+	if args[0] == "early" {
+		id++ // the one that the registry gives next
+	}
 	if args[0] == "unknown-schema" {
 		id = 4711
 	}
@@ -133,10 +142,12 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	w := gen.Writer()
 	for i := range n {
 		v := binary.BigEndian.AppendUint32([]byte{0}, uint32(id))
-		if args[0] == "wider" {
+		if wider {
 			v = append(v, 0) // the null branch of the new column
 		}
-		v = w.Append(v, uint64(i))
+		if v = w.Append(v, uint64(i)); args[0] == "rubbish" {
+			v = []byte{0xff, 0x1b, '[', '2', 'J', 0}
+		}
 		ts.Check(cl.ProduceSync(ctx, &kgo.Record{Topic: "bank.transactions", Value: v}).FirstErr())
 	}
 }

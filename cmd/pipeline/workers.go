@@ -71,6 +71,7 @@ func workerCommand(app *cli.App) *cobra.Command {
 			}
 			defer in.Close()
 			in.InEpoch(epoch)
+			in.OnReplay(func(r ingest.Replayed, err error) { s.replayedByItself(ctx, j.Name, cfg.Table, r, err) })
 			run := func(ctx context.Context, partitions []int32) error {
 				in.Only(partitions)
 				_, err := in.Run(ctx, minibatch.Daemon, func(e minibatch.Event) {
@@ -191,6 +192,9 @@ func (s *site) superviseAndCount(ctx context.Context, j job.Job, c ingest.Config
 	now, err1 := s.rowsOf(ctx, c.Table)
 	nowBad, err2 := s.rowsOf(ctx, refused)
 	t.rowsOut, t.rejected = now-rows, nowBad-bad
+	if t.rejected < 0 { // more was replayed than refused
+		t.rowsOut, t.rejected = t.rowsOut+t.rejected, 0
+	}
 	t.rowsIn = t.rowsOut + t.rejected
 	t.inputs[0].Rows, t.outputs[0].Rows = t.rowsIn, t.rowsOut
 	return t, errors.Join(err, err1, err2)

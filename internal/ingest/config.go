@@ -138,3 +138,10 @@ func (c Config) Validate() []config.Invalid {
 func (c Config) layout() lake.Options { return lake.Options{Partition: c.Partition, Sort: c.Sort} }
 
 func (c Config) loadColumns() bool { return c.LoadColumns == nil || *c.LoadColumns }
+
+func (c Config) registryWait() time.Duration {
+	if c.RegistryWait > 0 {
+		return time.Duration(c.RegistryWait)
+	}
+	return 5 * time.Minute
+}

@@ -40,6 +40,7 @@ type Job struct {
 	parts   Parts
 	pace    *rate.Limiter // nil: no limit
 	meter   meter
+	again   again
 }
 
 // New connects a job and makes its table where there is none. It fails at once where the broker does not answer.
@@ -49,7 +50,7 @@ func New(ctx context.Context, name string, c Config, p Parts) (*Job, error) {
 		return nil, err
 	}
 	src.Bound(int64(c.Memory))
-	j := &Job{name: name, cfg: c, parts: p, source: src}
+	j := &Job{name: name, cfg: c, parts: p, source: src, again: again{soon: againSoon, fresh: make(chan struct{}, 1)}}
 	if n := int(c.Limit.RowsPerSecond); n > 0 {
 		j.pace = rate.NewLimiter(rate.Limit(n), max(1, n/50))
 	}
@@ -139,9 +140,15 @@ func (j *Job) InEpoch(n int64) { j.sink.epoch = n }
 // Table is the job's destination.
 func (j *Job) Table() *lake.Table { return j.sink.table }
 
-// Run ingests until the mode is satisfied or ctx is cancelled.
+// Run ingests until the mode is satisfied or ctx is cancelled. Records that were refused because the registry did not know their schema
+// are replayed once it does: while the job runs, or at its end.
 func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.Event)) (minibatch.Report, error) {
-	return minibatch.Run(ctx, minibatch.Job[topic.Records, decoded]{
+	if m == minibatch.Daemon {
+		look, stop := context.WithCancel(ctx)
+		ended := j.keepLooking(look)
+		defer func() { stop(); <-ended }()
+	}
+	r, err := minibatch.Run(ctx, minibatch.Job[topic.Records, decoded]{
 		Name:      j.name,
 		Source:    j.source,
 		Sink:      j.sink,
@@ -153,17 +160,18 @@ func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.
 		Skip:     minibatch.Skip{MaxRows: int64(j.cfg.Quarantine.MaxRows), MaxShare: float64(j.cfg.Quarantine.MaxShare)},
 		Observer: func(e minibatch.Event) { j.observe(ctx, e, observe) },
 	}, m)
+	if err == nil && !r.Stopped && m != minibatch.Daemon {
+		j.lookAgain(ctx)
+	}
+	return r, err
 }
 
 func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
-	wait := time.Duration(j.cfg.RegistryWait)
-	if wait == 0 {
-		wait = 5 * time.Minute
-	}
-	d, err := newDecoder(j.framing.part(), wait, j.sink.table, j.cfg)
+	d, err := newDecoder(j.framing.part(), j.cfg.registryWait(), j.sink.table, j.cfg)
 	if err != nil {
 		return err
 	}
+	d.ahead = j.sink.ahead.refused
 	if j.sink.zone != nil {
 		in = landed(j.sink.zone, p, in)
 	}
@@ -173,6 +181,7 @@ func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topi
 // observe tells lag tools how far the table is. The group's offsets decide nothing, so an error here is no error of the job.
 func (j *Job) observe(ctx context.Context, e minibatch.Event, then func(minibatch.Event)) {
 	j.meter.event(e.Kind)
+	j.refused(e)
 	if e.Kind == minibatch.Committed {
 		fault.Point("commit.done")
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

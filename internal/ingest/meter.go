@@ -38,7 +38,7 @@ func (j *Job) Only(partitions []int32) { j.source.Only(partitions) }
 
 // Position is the table's cursor.
 func (j *Job) Position(ctx context.Context) (minibatch.Cursor, error) {
-	return j.sink.Position(ctx, j.name)
+	return j.sink.cursor(ctx, j.name)
 }
 
 func (m *meter) event(k minibatch.Kind) {

@@ -33,6 +33,8 @@ type sink struct {
 	epoch int64         // of this run; 0: it takes the next one when it first looks at the table
 	meter *meter        // nil: nobody looks
 	zone  *landing.Zone // nil: what came is not kept
+
+	ahead ahead // as of the last Position
 }
 
 // staged is the sink's share of minibatch.Staged.
@@ -48,19 +50,37 @@ type quarantineState struct {
 	at    json.RawMessage
 }
 
+// Position is where the runner starts, once more after each error: nothing is staged meanwhile.
 func (s *sink) Position(ctx context.Context, job string) (minibatch.Cursor, error) {
-	p, err := s.table.Position(ctx, job)
+	p, err := s.position(ctx, job)
 	if err != nil {
-		var rolled *lake.RolledBackError
-		if errors.As(err, &rolled) {
-			err = minibatch.Fatal(err)
-		}
 		return minibatch.Cursor{}, err
 	}
 	if s.epoch == 0 {
 		s.epoch = p.Epoch + 1
 	}
+	c, err := topic.Stored(p.Cursor)
+	if err == nil {
+		s.ahead, err = s.lookAhead(ctx, c)
+	}
+	return c, err
+}
+
+// cursor is the table's, for those who only look.
+func (s *sink) cursor(ctx context.Context, job string) (minibatch.Cursor, error) {
+	p, err := s.position(ctx, job)
+	if err != nil {
+		return minibatch.Cursor{}, err
+	}
 	return topic.Stored(p.Cursor)
+}
+
+func (s *sink) position(ctx context.Context, job string) (lake.Position, error) {
+	p, err := s.table.Position(ctx, job)
+	if rolled := (*lake.RolledBackError)(nil); errors.As(err, &rolled) {
+		err = minibatch.Fatal(err)
+	}
+	return p, err
 }
 
 func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
@@ -139,7 +159,7 @@ func (s *sink) flood(refused []quarantine.Row) error {
 }
 
 func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantine.Row) error {
-	q, err := s.lake.Ensure(ctx, quarantine.Table(s.table.Name()), quarantine.Schema, lake.Options{})
+	q, shape, err := quarantine.Ensure(ctx, s.lake, s.table.Name())
 	if err != nil {
 		return err
 	}
@@ -160,7 +180,11 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	}
 	var fresh []quarantine.Row
 	for _, r := range refused {
-		if r.Offset >= had.Next[r.Partition] { // below it, an earlier try has committed it
+		_, kept := s.ahead.refused[r.Position()]
+		if r.Offset < had.Next[r.Partition] && had.Next[r.Partition] > s.ahead.next[r.Partition] {
+			return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", had.Next[r.Partition], r.Partition)
+		}
+		if !kept { // else an earlier try has committed it
 			fresh = append(fresh, r)
 		}
 	}
@@ -168,9 +192,9 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	if len(fresh) == 0 {
 		return nil
 	}
-	st.refused, err = q.Write(ctx, func(yield func(arrow.RecordBatch, error) bool) {
+	st.refused, err = q.WriteShape(ctx, shape, func(yield func(arrow.RecordBatch, error) bool) {
 		for from := 0; from < len(fresh); from += 1024 {
-			if !yield(quarantine.Batch(q.Schema(), fresh[from:min(from+1024, len(fresh))]), nil) {
+			if !yield(quarantine.Batch(shape.Schema(), fresh[from:min(from+1024, len(fresh))]), nil) {
 				return
 			}
 		}

@@ -60,7 +60,7 @@ func (w *Watch) Position(ctx context.Context) (minibatch.Cursor, error) {
 	if err != nil {
 		return minibatch.Cursor{}, err
 	}
-	return (&sink{table: t}).Position(ctx, w.name)
+	return (&sink{table: t}).cursor(ctx, w.name)
 }
 
 // Look compares a cursor with the topic.

@@ -78,6 +78,13 @@ func Table(ctx context.Context, m *load.Manifest, table string, l *lake.Lake, re
 	q, err := l.Table(ctx, quarantine.Table(table))
 	if err == nil {
 		o.Quarantine = q
+		o.Moving = func(ctx context.Context) (quarantine.Positions, int64, error) { return quarantine.Pending(ctx, t, q) }
+	} else if !errors.Is(err, lake.ErrNoTable) {
+		return verify.Result{}, err
+	}
+	gone, err := l.Table(ctx, quarantine.Discards(table))
+	if err == nil {
+		o.Discarded = gone
 	} else if !errors.Is(err, lake.ErrNoTable) {
 		return verify.Result{}, err
 	}

@@ -1,8 +1,13 @@
 // Package quarantine keeps what a job refused: the bytes, the position and the reason of each record, in a table beside the
 // destination, committed with the same care as the rows.
 //
-// A job collects [Row]s, writes [Batch] into the table named [Table] and commits it before the destination, so that a crash
-// between the two leaves rows here that the next try recognises by their position.
+// A job collects [Row]s, writes [Batch] into the table of [Ensure] and commits it before the destination, so that a crash
+// between the two leaves rows here that the next try recognises by their position. [Open] is for taking rows out again.
+//
+// # Promises
+//
+// A row that leaves is somewhere else once: in the destination (a replay) or in the table of discarded records. Replays and discards
+// of one destination are numbered by the destination's cursor, which each moves with a compare-and-set: see [Desk].
 package quarantine
 
 import (
@@ -33,6 +38,9 @@ const (
 	NoValue       Reason = "no_value"       // a tombstone, where the table keeps every message
 )
 
+// Reasons are all of ingest's.
+var Reasons = []Reason{NotFramed, UnknownSchema, Misfit, Undecodable, NoValue}
+
 // A Row is one refused record.
 type Row struct {
 	Reason    Reason
@@ -47,7 +55,9 @@ type Row struct {
 	Headers   []Header
 	Stamp     stamp.Stamp
 	Stamped   bool
-	At        time.Time // of the refusal
+	At        time.Time // of the first refusal
+	Attempt   int32     // how often it was tried; 0 counts as 1
+	LastTried time.Time // zero: never since At
 }
 
 // Bytes that the row keeps.
@@ -86,9 +96,11 @@ var Schema = arrow.NewSchema([]arrow.Field{
 	Kafka,
 	Load,
 	field("quarantined_at", micros),
+	field("attempt", arrow.PrimitiveTypes.Int32), // tables of before 2026-11 get these two with the next row
+	field("last_tried", micros),
 }, nil)
 
-// Batch makes an Arrow batch of rows, in the schema of the table as it was made.
+// Batch makes an Arrow batch of rows, in the schema that Ensure gives.
 func Batch(s *arrow.Schema, rows []Row) arrow.RecordBatch {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, s)
 	defer b.Release()
@@ -96,17 +108,23 @@ func Batch(s *arrow.Schema, rows []Row) arrow.RecordBatch {
 		b.Field(0).(*array.StringBuilder).Append(string(r.Reason))
 		b.Field(1).(*array.StringBuilder).Append(r.Error)
 		b.Field(2).(*array.Int32Builder).Append(r.SchemaID)
-		b.Field(3).(*array.BinaryBuilder).Append(r.Key)
-		b.Field(4).(*array.BinaryBuilder).Append(r.Value)
+		for i, v := range [][]byte{r.Key, r.Value} {
+			if c := b.Field(3 + i).(*array.BinaryBuilder); v == nil { // none is not an empty one
+				c.AppendNull()
+			} else {
+				c.Append(v)
+			}
+		}
 		headers(b.Field(5).(*array.MapBuilder), r.Headers)
-		k := b.Field(6).(*array.StructBuilder)
-		k.Append(true)
-		k.FieldBuilder(0).(*array.StringBuilder).Append(r.Topic)
-		k.FieldBuilder(1).(*array.Int32Builder).Append(r.Partition)
-		k.FieldBuilder(2).(*array.Int64Builder).Append(r.Offset)
-		k.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(r.Timestamp.UnixMicro()))
+		kafka(b.Field(6).(*array.StructBuilder), r)
 		load(b.Field(7).(*array.StructBuilder), r)
-		b.Field(8).(*array.TimestampBuilder).Append(arrow.Timestamp(r.At.UnixMicro()))
+		b.Field(8).(*array.TimestampBuilder).Append(micro(r.At))
+		b.Field(9).(*array.Int32Builder).Append(max(1, r.Attempt))
+		if tried := b.Field(10).(*array.TimestampBuilder); r.LastTried.IsZero() {
+			tried.AppendNull()
+		} else {
+			tried.Append(micro(r.LastTried))
+		}
 	}
 	return b.NewRecordBatch()
 }
@@ -130,3 +148,13 @@ func load(b *array.StructBuilder, r Row) {
 	b.FieldBuilder(2).(*array.Int64Builder).Append(r.Stamp.Seq)
 	b.FieldBuilder(3).(*array.TimestampBuilder).Append(arrow.Timestamp(r.Stamp.Intended))
 }
+
+func kafka(k *array.StructBuilder, r Row) {
+	k.Append(true)
+	k.FieldBuilder(0).(*array.StringBuilder).Append(r.Topic)
+	k.FieldBuilder(1).(*array.Int32Builder).Append(r.Partition)
+	k.FieldBuilder(2).(*array.Int64Builder).Append(r.Offset)
+	k.FieldBuilder(3).(*array.TimestampBuilder).Append(micro(r.Timestamp))
+}
+
+func micro(t time.Time) arrow.Timestamp { return arrow.Timestamp(t.UnixMicro()) }

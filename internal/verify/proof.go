@@ -22,6 +22,7 @@ type proof struct {
 	later   *avro.Plan // of the later schema
 	seen    []bitSet   // per shard: the message is in the table
 	refused []bitSet   // per shard: the message is in the quarantine
+	dropped []bitSet   // per shard: the message was discarded from it; nil where nothing was
 	found   *witnesses
 	workers []*worker
 	times   map[int64]snapshotTime
@@ -80,6 +81,9 @@ func newProof(o Options) (*proof, error) {
 	for _, s := range o.Claim.Shards {
 		n := (max(s.Reserved, s.Sent) + 63) / 64
 		p.seen, p.refused = append(p.seen, make(bitSet, n)), append(p.refused, make(bitSet, n))
+		if o.Discarded != nil {
+			p.dropped = append(p.dropped, make(bitSet, n))
+		}
 	}
 	for range o.Workers {
 		w, err := newWorker(p)
@@ -125,6 +129,9 @@ func (p *proof) result() Result {
 	for i, s := range p.o.Claim.Shards {
 		p.missing(int32(i), s, &r)
 		r.Quarantined += p.refused[i].count()
+		if p.dropped != nil {
+			r.Discarded += p.dropped[i].count()
+		}
 	}
 	age := newAges()
 	for _, w := range p.workers {
@@ -148,6 +155,14 @@ func (p *proof) result() Result {
 // missing looks for the messages of a shard that are nowhere, 64 at a time.
 func (p *proof) missing(shard int32, s Shard, r *Result) {
 	seen, refused := p.seen[shard], p.refused[shard]
+	if p.dropped != nil { // one that is in both is on its way out of the quarantine, and counts there
+		here := make(bitSet, len(refused))
+		for i, d := range p.dropped[shard] {
+			p.dropped[shard][i] = d &^ refused[i]
+			here[i] = refused[i] | d
+		}
+		refused = here
+	}
 	end := s.Sent
 	if !p.o.Claim.Final {
 		end = max(end, lastSet(seen)+1, lastSet(refused)+1)

@@ -26,6 +26,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"weir/internal/lake"
+	"weir/internal/quarantine"
 )
 
 // A Claim is what the generator says it has sent.
@@ -77,6 +78,10 @@ type Options struct {
 	Claim      Claim
 	Table      Table
 	Quarantine Table // nil: there is none
+	// Moving says which of the quarantine's records are rows of the table already, because a replay is on its way, and how many
+	// moves there have been: see quarantine.Pending. nil: nobody replays.
+	Moving    func(context.Context) (quarantine.Positions, int64, error)
+	Discarded Table // what was discarded from the quarantine; nil: nothing
 	// Readable is when readers could first see a snapshot; where it does not know, or is nil, the snapshot's own time counts.
 	Readable func(snapshot int64) (time.Time, bool)
 	Workers  int // 0: one for each processor, at most 4
@@ -99,8 +104,9 @@ type Result struct {
 	Unexplained int64 `json:"quarantined_unexplained"`
 	// OutOfOrder are those that stand behind later ones because they were held back on purpose: reordered does not count them.
 	OutOfOrder     int64      `json:"out_of_order,omitempty"`
-	Aborted        int64      `json:"aborted,omitempty"` // sent in transactions that were aborted on purpose: they must be nowhere
-	Unknown        int64      `json:"unknown"`           // sending has no known outcome, and they are not there
+	Discarded      int64      `json:"discarded,omitempty"` // from the quarantine, by a person: neither lost nor anywhere else
+	Aborted        int64      `json:"aborted,omitempty"`   // sent in transactions that were aborted on purpose: they must be nowhere
+	Unknown        int64      `json:"unknown"`             // sending has no known outcome, and they are not there
 	Table          string     `json:"table,omitempty"`
 	Others         int64      `json:"other_rows"`
 	Drained        bool       `json:"drained"` // the table has reached the last acknowledged message of each partition
@@ -144,7 +150,7 @@ func Sum(all []Result) Result {
 		sum.Sent, sum.Rows, sum.Lost, sum.Doubled = sum.Sent+r.Sent, sum.Rows+r.Rows, sum.Lost+r.Lost, sum.Doubled+r.Doubled
 		sum.Reordered, sum.Altered, sum.Quarantined = sum.Reordered+r.Reordered, sum.Altered+r.Altered, sum.Quarantined+r.Quarantined
 		sum.Poison, sum.Unexplained, sum.Unknown, sum.Others = sum.Poison+r.Poison, sum.Unexplained+r.Unexplained, sum.Unknown+r.Unknown, sum.Others+r.Others
-		sum.Aborted, sum.OutOfOrder = sum.Aborted+r.Aborted, sum.OutOfOrder+r.OutOfOrder
+		sum.Aborted, sum.OutOfOrder, sum.Discarded = sum.Aborted+r.Aborted, sum.OutOfOrder+r.OutOfOrder, sum.Discarded+r.Discarded
 		sum.Gone = append(sum.Gone, r.Gone...)
 		sum.OrderUnchecked, sum.ReadableRows = sum.OrderUnchecked+r.OrderUnchecked, sum.ReadableRows+r.ReadableRows
 		sum.ReadableP50, sum.ReadableP99, sum.ReadableMax = max(sum.ReadableP50, r.ReadableP50), max(sum.ReadableP99, r.ReadableP99), max(sum.ReadableMax, r.ReadableMax)
@@ -187,8 +193,8 @@ func once(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	// The table first: a refused message is in the quarantine before the table's cursor moves past it.
-	plan, err := o.Table.Plan(ctx)
+	at, err := p.now(ctx)
+	plan := at.rows
 	if err == nil {
 		p.learnTimes()
 		err = p.each(ctx, o.Table, plan, func(w *worker, c lake.Chunk) error { return w.rows(c) })
@@ -197,12 +203,17 @@ func once(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	if o.Quarantine != nil {
-		refused, err := o.Quarantine.Plan(ctx)
+		if err := p.each(ctx, o.Quarantine, at.refused, func(w *worker, c lake.Chunk) error { return w.refused(c, at.moving) }); err != nil {
+			return Result{}, fmt.Errorf("quarantine: %w", err)
+		}
+	}
+	if o.Discarded != nil { // after the quarantine: a record is here before it leaves there
+		gone, err := o.Discarded.Plan(ctx)
 		if err == nil {
-			err = p.each(ctx, o.Quarantine, refused, func(w *worker, c lake.Chunk) error { return w.refused(c) })
+			err = p.each(ctx, o.Discarded, gone, func(w *worker, c lake.Chunk) error { return w.discarded(c) })
 		}
 		if err != nil {
-			return Result{}, fmt.Errorf("quarantine: %w", err)
+			return Result{}, fmt.Errorf("discarded records: %w", err)
 		}
 	}
 	if err := p.order(ctx, plan); err != nil {

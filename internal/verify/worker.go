@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/avro"
 	"weir/internal/lake"
+	"weir/internal/quarantine"
 )
 
 // worker reads files, one at a time.
@@ -214,8 +215,8 @@ func short(s string) string {
 	return s
 }
 
-// refused looks at a chunk of the quarantine.
-func (w *worker) refused(c lake.Chunk) error {
+// refused looks at a chunk of the quarantine; those that are moving count as rows of the table.
+func (w *worker) refused(c lake.Chunk, moving quarantine.Positions) error {
 	s, err := stampsOf(c.Batch)
 	if err != nil {
 		return err
@@ -223,7 +224,7 @@ func (w *worker) refused(c lake.Chunk) error {
 	for i := range int(c.Batch.NumRows()) {
 		part := s.partition.Value(i)
 		w.reached[part] = max(w.reached[part], s.offset.Value(i)+1)
-		if !w.own(s, i) {
+		if moving[quarantine.Position{Topic: s.topic.Value(i), Partition: part, Offset: s.offset.Value(i)}] || !w.own(s, i) {
 			continue
 		}
 		shard, seq := s.shard.Value(i), uint64(s.seq.Value(i))
@@ -237,6 +238,27 @@ func (w *worker) refused(c lake.Chunk) error {
 		case w.fate(shard, seq) == Row:
 			w.found.add(s.evidence("quarantined", i, "nothing was wrong with it"))
 		}
+	}
+	return nil
+}
+
+// discarded looks at a chunk of what was discarded. A discard that is on its way has its records in the quarantine too.
+func (w *worker) discarded(c lake.Chunk) error {
+	s, err := stampsOf(c.Batch)
+	if err != nil {
+		return err
+	}
+	for i := range int(c.Batch.NumRows()) {
+		part := s.partition.Value(i)
+		w.reached[part] = max(w.reached[part], s.offset.Value(i)+1)
+		if !w.own(s, i) {
+			continue
+		}
+		shard, seq := s.shard.Value(i), uint64(s.seq.Value(i))
+		if w.seen[shard].has(seq) {
+			w.found.add(s.evidence("doubled", i, "the message is in the table and among the discarded"))
+		}
+		w.proof.dropped[shard].set(seq)
 	}
 	return nil
 }

@@ -1,0 +1,79 @@
+package quarantine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// A Position is where a record stood in Kafka: its name for ever.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Position of the row's record.
+func (r Row) Position() Position { return Position{r.Topic, r.Partition, r.Offset} }
+
+// Positions is a set of them. As JSON each partition is one list of stretches: how far behind the end of the one before, and how
+// long; a stretch alone takes some four bytes.
+type Positions map[Position]bool
+
+type stretches struct {
+	Topic     string  `json:"t"`
+	Partition int32   `json:"p"`
+	Gaps      []int64 `json:"o"` // gap, length, gap, length, …; the first gap is an offset
+}
+
+// MarshalJSON gives the same text for the same set.
+func (p Positions) MarshalJSON() ([]byte, error) {
+	all := make([]Position, 0, len(p))
+	for x := range p {
+		all = append(all, x)
+	}
+	slices.SortFunc(all, func(a, b Position) int {
+		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+			return c
+		}
+		if a.Partition != b.Partition {
+			return int(a.Partition) - int(b.Partition)
+		}
+		return int(max(-1, min(1, a.Offset-b.Offset)))
+	})
+	out := []stretches{}
+	var end int64
+	for i, x := range all {
+		if i == 0 || x.Topic != all[i-1].Topic || x.Partition != all[i-1].Partition {
+			out, end = append(out, stretches{Topic: x.Topic, Partition: x.Partition}), 0
+		}
+		s := &out[len(out)-1]
+		if n := len(s.Gaps); n > 0 && x.Offset == end {
+			s.Gaps[n-1]++
+		} else {
+			s.Gaps = append(s.Gaps, x.Offset-end, 1)
+		}
+		end = x.Offset + 1
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *Positions) UnmarshalJSON(b []byte) error {
+	var in []stretches
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*p = Positions{}
+	for _, s := range in {
+		var at int64
+		for i := 0; i+1 < len(s.Gaps); i += 2 {
+			at += s.Gaps[i]
+			for range s.Gaps[i+1] {
+				(*p)[Position{s.Topic, s.Partition, at}] = true
+				at++
+			}
+		}
+	}
+	return nil
+}
