@@ -54,12 +54,22 @@ func (c libzstd) Decode(dst, src []byte) []byte {
 	return out
 }
 
-// DecodeWithError takes the page into dst, whose length the page's header tells.
+// DecodeWithError takes the page into dst, whose capacity the page's header tells; readers look for it there, also where the frame does
+// not tell its length, as Spark's do not.
 func (c libzstd) DecodeWithError(dst, src []byte) ([]byte, error) {
-	ctx := contexts.Get().(zstd.Ctx)
-	defer contexts.Put(ctx)
 	if len(src) == 0 { // the values of a page of nulls, as Spark writes it
 		return dst[:0], nil
 	}
-	return ctx.Decompress(dst, src)
+	ctx := contexts.Get().(zstd.Ctx)
+	defer contexts.Put(ctx)
+	if cap(dst) > 0 {
+		n, err := ctx.DecompressInto(dst[:cap(dst)], src)
+		if err == nil {
+			return dst[:n], nil
+		}
+		if !zstd.IsDstSizeTooSmallError(err) {
+			return nil, err
+		}
+	}
+	return ctx.Decompress(nil, src)
 }

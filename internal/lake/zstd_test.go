@@ -52,6 +52,19 @@ func TestZstdFramesAreOfOneFormat(t *testing.T) {
 		if _, err := compress.Decode(codec, make([]byte, 0, size), packed[:len(packed)-1]); err == nil {
 			t.Errorf("a page of %d bytes that lacks its last one was read", size)
 		}
+		var unsized bytes.Buffer // a frame that does not tell its length, as Java's streams write it
+		fromGo.Reset(&unsized)
+		if _, err := fromGo.Write(page); err != nil {
+			t.Fatal(err)
+		}
+		if err := fromGo.Close(); err != nil {
+			t.Fatal(err)
+		}
+		into := make([]byte, size)
+		got, err = compress.Decode(codec, into, unsized.Bytes())
+		if err != nil || !bytes.Equal(into, page) || len(got) != size {
+			t.Errorf("%d bytes of a stream: %d are where the reader looks for them: %v", size, len(got), err)
+		}
 		if _, err := compress.Decode(codec, make([]byte, 0, size/2), packed); err != nil {
 			t.Errorf("%d bytes into a buffer that is too small: %v", size, err)
 		}

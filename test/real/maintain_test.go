@@ -130,6 +130,7 @@ func TestSparkAndWeirLookAfterOneTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	commit(wide)
+	compact()
 	back := before[len(before)-1].ID
 	out = parts.SparkSubmit(t, "sql.py", env, "select count(*) n, count(distinct id) d, sum(id) s from weir.bank.t", fmt.Sprintf("call weir.system.rollback_to_snapshot('bank.t', %d)", back))
 	if !strings.HasPrefix(out, `{"n":250,"d":250,"s":31125}`) {
