@@ -238,6 +238,9 @@ func (s *site) sparkIngest(ctx context.Context, j job.Job, c ingest.Config, secr
 	if f := c.Format.Format; f != "" && f != "confluent" {
 		return nil, cli.Usage(fmt.Errorf("job %s: the driver for Spark reads messages with the header of Confluent, not format: %s", j.Name, f), "run it here: `pipeline run "+j.Name+"`")
 	}
+	if len(c.Key) > 0 {
+		return nil, &cli.Error{Err: placed(j, "ingest.write", "Spark appends only: an upsert job runs here, with `pipeline run "+j.Name+"`"), Exit: 2}
+	}
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}

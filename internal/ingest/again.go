@@ -74,6 +74,9 @@ func (j *Job) replayKnown(ctx context.Context) (Replayed, error) {
 	if _, ok := j.framing.part().(confluent); !ok { // other formats have no ids that one could ask for
 		return Replayed{}, nil
 	}
+	if j.cfg.Write == upsert { // see Replay
+		return Replayed{}, nil
+	}
 	if err := j.learnIDs(ctx); err != nil || len(j.again.ids) == 0 {
 		return Replayed{}, err
 	}

@@ -9,7 +9,7 @@
 // the group's offsets are committed afterwards, for lag tools. A record that cannot be decoded never stops the job and is
 // never dropped; past a limit the job stops and commits nothing of the flood. A new schema's columns come to the table in the commit of the first rows
 // that have them; what no table can take stops the job with its name. While the registry is away, schemas that are
-// known go on and others wait.
+// known go on and others wait. An upsert job keeps the last record of each key instead, and leaves the older ones out.
 package ingest
 
 import (
@@ -32,6 +32,8 @@ type Config struct {
 	Format       Format          `yaml:",inline"`
 	Partition    []string        `yaml:"partition,omitempty" jsonschema:"description=how a new table is partitioned: columns and year(c) month(c) day(c) hour(c) bucket(16, c) truncate(8, c)"`
 	Sort         []string        `yaml:"sort,omitempty" jsonschema:"description=order of the rows within each file of a new table: [account_id, booked_at desc]"`
+	Write        string          `yaml:"write,omitempty" jsonschema:"enum=append,enum=upsert,description=keep every message as a row (append, the default), or the last one of each key (upsert)"`
+	Key          []string        `yaml:"key,omitempty" jsonschema:"description=columns of the value that tell rows apart; with write: upsert"`
 	Commit       Commit          `yaml:"commit,omitempty" jsonschema:"description=what closes a batch: whichever comes first"`
 	Quarantine   Quarantine      `yaml:"quarantine,omitempty" jsonschema:"description=how much may be refused in one run before the job stops"`
 	NewSchema    string          `yaml:"new_schema,omitempty" jsonschema:"enum=evolve,enum=quarantine,enum=stop,description=what to do with messages whose schema has columns that the table lacks or wider types: give the table the columns in the commit of the first rows (evolve, the default), refuse the messages (quarantine), or stop"`
@@ -52,6 +54,8 @@ const (
 	quarantined = "quarantine"
 	stop        = "stop"
 )
+
+const upsert = "upsert" // of write
 
 // Processes bound the worker processes of the job.
 type Processes struct {
@@ -105,6 +109,18 @@ func (c Config) Validate() []config.Invalid {
 	}
 	c.Format.validate(say)
 	c.Types.validate(say)
+	switch {
+	case c.Write != "" && c.Write != "append" && c.Write != upsert:
+		say("write", "expected append or upsert (keep every message, or the last one of each key), got %q", c.Write)
+	case c.Write == upsert && len(c.Key) == 0:
+		say("write", "upsert needs the columns that tell rows apart: `key: [account_id]`")
+	case c.Write != upsert && len(c.Key) > 0:
+		say("key", "a key does nothing without `write: upsert`")
+	case c.Write == upsert && c.Workers > 1:
+		say("workers", "an upsert job has one worker: the last record of a key is known when the whole batch has been read")
+	case c.Write == upsert && c.Processes != (Processes{}):
+		say("processes", "an upsert job runs in one process: the last record of a key is known when the whole batch has been read")
+	}
 	if c.Commit.Rows < 0 || c.Commit.Bytes < 0 || c.Commit.Age < 0 {
 		say("commit", "expected positive limits")
 	}
@@ -135,7 +151,9 @@ func (c Config) Validate() []config.Invalid {
 	return bad
 }
 
-func (c Config) layout() lake.Options { return lake.Options{Partition: c.Partition, Sort: c.Sort} }
+func (c Config) layout() lake.Options {
+	return lake.Options{Partition: c.Partition, Sort: c.Sort, Key: c.Key}
+}
 
 func (c Config) loadColumns() bool { return c.LoadColumns == nil || *c.LoadColumns }
 

@@ -44,6 +44,7 @@ type decoded struct {
 	rows    arrow.RecordBatch
 	shape   *lake.Shape
 	refused []quarantine.Row
+	keys    map[string]struct{} // of an upsert job: those of the rows, and those that are deleted
 }
 
 // decoder turns the records of one part into columns of the table. Each part has its own.
@@ -61,6 +62,7 @@ type decoder struct {
 	plans   map[schemaRef]*avro.Plan
 	unknown map[schemaRef]error                    // schemas that the registry did not know, within this part
 	ahead   map[quarantine.Position]quarantine.Row // refused by an earlier try, see ahead
+	latest  *latest                                // of an upsert job
 }
 
 func newDecoder(f format, wait time.Duration, table *lake.Table, c Config) (*decoder, error) {
@@ -125,13 +127,19 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], e
 			}
 		}
 	}
-	return d.flush(emit)
+	if err := d.flush(emit); err != nil || d.latest == nil {
+		return err
+	}
+	return d.latest.emit(ctx, emit)
 }
 
 // add decodes one record into the columns, or says why it is refused. An error is not the record's fault.
 func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, error) {
 	if was, ok := d.ahead[quarantine.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}]; ok {
 		return refuse(r, was.Reason, int(was.SchemaID), errors.New(was.Error)), nil
+	}
+	if r.Value == nil && d.latest != nil {
+		return d.tombstone(ctx, r)
 	}
 	if _, all := d.format.(*rawBytes); r.Value == nil && !all {
 		return refuse(r, quarantine.NoValue, 0, errors.New("the message has no value (a tombstone)")), nil
@@ -160,6 +168,9 @@ func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, erro
 		return refuse(r, quarantine.Undecodable, id, err), nil
 	}
 	d.from.append(r)
+	if d.latest != nil {
+		d.latest.records = append(d.latest.records, r)
+	}
 	return nil, nil
 }
 
@@ -255,7 +266,13 @@ func (d *decoder) flush(emit minibatch.Emit[decoded]) error {
 	for _, c := range cols {
 		c.Release()
 	}
-	return emit(decoded{rows: b, shape: d.shape})
+	out := decoded{rows: b, shape: d.shape}
+	if d.latest != nil {
+		if out = (decoded{refused: d.latest.rows(out)}); len(out.refused) == 0 {
+			return nil
+		}
+	}
+	return emit(out)
 }
 
 func refuse(r *kgo.Record, why quarantine.Reason, schema int, err error) *quarantine.Row {

@@ -79,7 +79,10 @@ func (j *Job) connect(ctx context.Context) error {
 		return err
 	}
 	j.sink = &sink{zone: zone, job: j.name, lake: j.parts.Lake, table: table, owns: j.source.Owns, most: most, meter: &j.meter}
-	return nil
+	if j.cfg.Write == upsert {
+		j.sink.keyed, err = table.Keyed(j.cfg.Key)
+	}
+	return err
 }
 
 // table opens the destination, or makes it from the newest schema of the subject.
@@ -117,6 +120,9 @@ func tableSchema(s *avro.Schema, c Config) (*arrow.Schema, error) {
 
 // Workers is how many parts of a batch are worked on side by side.
 func (j *Job) Workers() int {
+	if j.cfg.Write == upsert {
+		return 1
+	}
 	if j.cfg.Workers > 0 {
 		return j.cfg.Workers
 	}
@@ -148,22 +154,34 @@ func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.
 		ended := j.keepLooking(look)
 		defer func() { stop(); <-ended }()
 	}
-	r, err := minibatch.Run(ctx, minibatch.Job[topic.Records, decoded]{
+	r, err := minibatch.Run(ctx, j.batches(ctx, observe), m)
+	if err == nil && !r.Stopped && m != minibatch.Daemon {
+		j.lookAgain(ctx)
+	}
+	return r, err
+}
+
+func (j *Job) batches(ctx context.Context, observe func(minibatch.Event)) minibatch.Job[topic.Records, decoded] {
+	return minibatch.Job[topic.Records, decoded]{
 		Name:      j.name,
 		Source:    j.source,
 		Sink:      j.sink,
 		Transform: j.transform,
 		OneToOne:  true,
 		Limits: minibatch.Limits{
-			Rows: int64(j.cfg.Commit.Rows), Bytes: int64(j.cfg.Commit.Bytes), Age: time.Duration(j.cfg.Commit.Age), Parallel: j.cfg.Workers,
+			Rows: int64(j.cfg.Commit.Rows), Bytes: j.batchBytes(), Age: time.Duration(j.cfg.Commit.Age), Parallel: j.Workers(),
 		},
 		Skip:     minibatch.Skip{MaxRows: int64(j.cfg.Quarantine.MaxRows), MaxShare: float64(j.cfg.Quarantine.MaxShare)},
 		Observer: func(e minibatch.Event) { j.observe(ctx, e, observe) },
-	}, m)
-	if err == nil && !r.Stopped && m != minibatch.Daemon {
-		j.lookAgain(ctx)
 	}
-	return r, err
+}
+
+// batchBytes closes a batch; 0 leaves it to minibatch.
+func (j *Job) batchBytes() int64 {
+	if j.cfg.Commit.Bytes == 0 && j.cfg.Write == upsert {
+		return upsertBytes
+	}
+	return int64(j.cfg.Commit.Bytes)
 }
 
 func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topic.Records, error], emit minibatch.Emit[decoded]) error {
@@ -174,6 +192,9 @@ func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topi
 	d.ahead = j.sink.ahead.refused
 	if j.sink.zone != nil {
 		in = landed(j.sink.zone, p, in)
+	}
+	if j.cfg.Write == upsert {
+		d.latest = newLatest(j.cfg.Key)
 	}
 	return d.run(ctx, j.paced(ctx, in), emit)
 }

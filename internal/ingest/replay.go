@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"weir/internal/cli"
 	"weir/internal/lake"
 	"weir/internal/quarantine"
 	"weir/internal/topic"
@@ -51,6 +52,10 @@ func Replay(ctx context.Context, job string, c Config, p Parts, pick Pick, dry b
 	}
 	if err != nil {
 		return Replayed{}, err
+	}
+	if c.Write == upsert && !dry {
+		return Replayed{}, cli.Usage(fmt.Errorf("job %s keeps the last record of each key: one that comes late could take the place of a newer one", job),
+			"let the producer send it again, then `pipeline quarantine discard`")
 	}
 	f, err := newFraming(ctx, c, p)
 	if err != nil {

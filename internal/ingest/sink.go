@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -31,6 +32,7 @@ type sink struct {
 	owns  func(topic.Offsets) bool
 	most  int64         // refused records of one part
 	epoch int64         // of this run; 0: it takes the next one when it first looks at the table
+	keyed *lake.Keyed   // of an upsert job
 	meter *meter        // nil: nobody looks
 	zone  *landing.Zone // nil: what came is not kept
 
@@ -41,6 +43,7 @@ type sink struct {
 type staged struct {
 	rows    []lake.File
 	refused []lake.File
+	keys    map[string]struct{} // whose older rows go
 	quarantineState
 }
 
@@ -86,6 +89,7 @@ func (s *sink) position(ctx context.Context, job string) (lake.Position, error) 
 func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
 	var refused []quarantine.Row
 	var kept int64
+	var st staged
 	next, end := iter.Pull2(in)
 	defer end()
 	var ahead *decoded // of another shape than the file before
@@ -99,6 +103,9 @@ func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded
 			if !ok {
 				return d, nil, false
 			}
+			if d.keys != nil {
+				st.keys = d.keys
+			}
 			for _, r := range d.refused {
 				refused, kept = append(refused, r), kept+r.Bytes()
 			}
@@ -110,7 +117,6 @@ func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded
 			}
 		}
 	}
-	var st staged
 	for {
 		d, err, ok := take()
 		if err == nil && !ok {
@@ -219,7 +225,7 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	}
 	fault.Point("commit.begun")
 	s.tellRaw(&c, b)
-	rc, err := s.table.Commit(ctx, c)
+	rc, err := s.commit(ctx, c, parts)
 	if errors.Is(err, lake.ErrMoved) && !errors.Is(err, lake.ErrUnknown) { // nobody will ever refer to them
 		err = errors.Join(err, s.table.Drop(c.Add))
 	}
@@ -228,6 +234,17 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 	}
 	s.sweep(ctx, b.Parts)
 	return minibatch.Receipt{ID: c.ID, Snapshot: rc.Snapshot, At: rc.At, Already: rc.Already}, nil
+}
+
+func (s *sink) commit(ctx context.Context, c lake.Commit, parts []minibatch.Staged) (lake.Receipt, error) {
+	if s.keyed == nil {
+		return s.table.Commit(ctx, c)
+	}
+	keys := map[string]struct{}{}
+	for _, p := range parts { // there is one
+		maps.Copy(keys, p.Value.(staged).keys)
+	}
+	return s.keyed.Commit(ctx, c, keys)
 }
 
 // starts looks at the table's cursor before the quarantine gets its rows: a late worker's refused records stay out as well.

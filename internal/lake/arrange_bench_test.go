@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -68,4 +69,62 @@ func watchHeap(ctx context.Context) *atomic.Uint64 {
 		}
 	}()
 	return &top
+}
+
+// What an upsert of 1,000 keys costs by the size of the table: keys that it has, spread over all of it, and keys that it does not have.
+func BenchmarkUpsert(b *testing.B) {
+	for _, rows := range []int64{10_000, 100_000, 1_000_000} {
+		for _, known := range []bool{true, false} {
+			b.Run(fmt.Sprintf("rows=%d/known=%v", rows, known), func(b *testing.B) {
+				l, err := Open(b.Context(), Config{Catalog: b.TempDir() + "/c.db", Warehouse: b.TempDir()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer l.Close()
+				tbl, err := l.Ensure(b.Context(), "bank.t", testSchema, Options{Key: []string{"id"}})
+				if err != nil {
+					b.Fatal(err)
+				}
+				k, err := tbl.Keyed([]string{"id"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				n := 0
+				commit := func(of func(yield func(int64) bool)) {
+					puts := map[int64]string{}
+					for id := range of {
+						puts[id] = fmt.Sprint("row ", id, n)
+					}
+					files, err := tbl.Write(b.Context(), notes(tbl.Schema(), puts))
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+					c := Commit{Job: "j", ID: fmt.Sprint(n), Add: files, Advance: func(json.RawMessage) (json.RawMessage, error) { return cursor(int64(n)), nil }}
+					if _, err := k.Commit(b.Context(), c, keysFor(of)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				every := func(from, step, to int64) func(func(int64) bool) {
+					return func(yield func(int64) bool) {
+						for id := from; id < to && yield(id); id += step {
+						}
+					}
+				}
+				for from := int64(0); from < rows; from += 100_000 {
+					commit(every(2*from, 2, 2*min(from+100_000, rows)))
+				}
+				k.Read, k.Rewritten = 0, 0
+				odd := int64(1)
+				if known {
+					odd = 0
+				}
+				for b.Loop() {
+					commit(every(odd, 2*rows/1000, 2*rows))
+				}
+				b.ReportMetric(float64(k.Read)/float64(b.N)/1e6, "read-MB")
+				b.ReportMetric(float64(k.Rewritten)/float64(b.N)/1e6, "rewritten-MB")
+			})
+		}
+	}
 }

@@ -39,6 +39,7 @@ type Commit struct {
 	Summary    map[string]string
 
 	decided bool // by a human, after a rollback
+	keyed   bool // by a Keyed
 }
 
 // A Receipt says what a commit did.
@@ -125,7 +126,7 @@ func (t *Table) stopped(c Commit, err error) error {
 
 // final are errors that no other look mends: the files do not fit, or nothing can be written.
 func final(err error) bool {
-	return errors.Is(err, errGone) || errors.Is(err, errShape) || diskFull(err)
+	return errors.Is(err, errGone) || errors.Is(err, errShape) || diskFull(err) || errors.As(err, new(*LayoutError))
 }
 
 // pause waits with full jitter; false if the time for the commit is over.
@@ -171,6 +172,9 @@ func (t *Table) swap(ctx context.Context, tbl *table.Table, c Commit, step proto
 
 // stage prepares all that one swap makes visible.
 func (t *Table) stage(ctx context.Context, tbl *table.Table, c Commit, now Position) (*table.Transaction, error) {
+	if err := t.mayAdd(tbl, c); err != nil {
+		return nil, err
+	}
 	_, fs := t.current()
 	tx, err := t.reshape(ctx, tbl, c.Add)
 	if err != nil {

@@ -14,7 +14,8 @@ func diskFull(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "database or disk is full"))
 }
 
-// Operator reports whether an error is one that no retry mends, only an operator: a full, read-only or forbidden disk.
+// Operator reports whether an error is one that no retry mends, only an operator: a full, read-only or forbidden disk, or a table that is not kept in the
+// way in which it is written.
 func Operator(err error) bool {
-	return diskFull(err) || errors.Is(err, syscall.EACCES)
+	return diskFull(err) || errors.Is(err, syscall.EACCES) || errors.As(err, new(*LayoutError))
 }

@@ -165,6 +165,10 @@ type Options struct {
 	// Partition and Sort say how rows lie: day(booked_at), bucket(16, account_id), truncate(3, country), country; and account_id,
 	// booked_at desc. A table that exists must be laid out so, unless they are empty.
 	Partition, Sort []string
+
+	// Key are the columns of which the table has one row for each value: only a [Keyed] may commit to it. A table that exists must have
+	// been made with them, also where there are none.
+	Key []string
 }
 
 // Ensure opens a table and makes it where there is none. An existing table must have every field of the schema with the
@@ -201,6 +205,9 @@ func (l *Lake) create(ctx context.Context, name string, s *arrow.Schema, o Optio
 		props[k] = v
 	}
 	maps.Copy(props, lastTimes(time.Now()))
+	if len(o.Key) > 0 {
+		props[keyProperty] = strings.Join(o.Key, ",")
+	}
 	for k, v := range o.Properties {
 		props[k] = v
 	}

@@ -105,6 +105,9 @@ func layoutFor(s *iceberg.Schema, o Options) (layout, error) {
 	if bad := ReadLayout(o); len(bad) > 0 {
 		return layout{}, errors.Join(bad...)
 	}
+	if err := keyColumns(s, o.Key); len(o.Key) > 0 && err != nil {
+		return layout{}, err
+	}
 	l := layout{spec: iceberg.NewPartitionSpecID(0), sort: table.UnsortedSortOrder}
 	parts, _ := terms("partition", o.Partition, partitionTerm)
 	var fields []iceberg.PartitionField
@@ -209,6 +212,9 @@ func (t *Table) Arranged(o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := t.sameKey(o.Key, tbl.Properties()[keyProperty]); err != nil {
+		return err
+	}
 	have := Options{Partition: partitionTexts(tbl.Schema(), tbl.Spec()), Sort: sortTexts(tbl.Schema(), tbl.SortOrder())}
 	ask := Options{Partition: partitionTexts(tbl.Schema(), want.spec), Sort: sortTexts(tbl.Schema(), want.sort)}
 	for _, c := range []struct {
@@ -221,6 +227,25 @@ func (t *Table) Arranged(o Options) error {
 		}
 	}
 	return nil
+}
+
+// keyProperty names the key columns of a table that has one row for each of their values.
+const keyProperty = "weir.key"
+
+func (t *Table) sameKey(want []string, have string) error {
+	switch {
+	case strings.Join(want, ",") == have:
+		return nil
+	case have == "":
+		return &LayoutError{"key", fmt.Sprintf("table %s exists and may have several rows of a key, because no upsert job made it: name another table, or remove the doubles and set its property '%s' to '%s'",
+			t.name, keyProperty, strings.Join(want, ","))}
+	}
+	return t.onlyUpsert(have)
+}
+
+func (t *Table) onlyUpsert(have string) error {
+	return &LayoutError{"table", fmt.Sprintf("table %s has one row for each %s: only a job with `write: upsert` and `key: [%s]` may write to it",
+		t.name, have, strings.ReplaceAll(have, ",", ", "))}
 }
 
 // Layout says how the table is partitioned and sorted, in the words of Options.

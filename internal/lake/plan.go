@@ -117,18 +117,11 @@ func (t *Table) Scan(ctx context.Context, p Plan) iter.Seq2[Chunk, error] {
 }
 
 func (t *Table) scanFile(ctx context.Context, tbl *table.Table, f PlannedFile, yield func(Chunk, error) bool) bool {
-	scan := tbl.Scan(table.WithMaxConcurrency(1))
-	_, batches, err := scan.ReadTasks(ctx, []table.FileScanTask{{File: f.data, Start: 0, Length: f.Bytes}})
-	if err != nil {
-		return yield(Chunk{}, fmt.Errorf("read %s of table %s: %w", f.Path, t.name, err))
-	}
-	for b, err := range batches {
+	for b, err := range t.readFile(ctx, tbl, f) {
 		if err != nil {
-			return yield(Chunk{}, fmt.Errorf("read %s of table %s: %w", f.Path, t.name, err))
+			return yield(Chunk{}, err)
 		}
-		more := yield(Chunk{Batch: b, File: f}, nil)
-		b.Release()
-		if !more {
+		if !yield(Chunk{Batch: b, File: f}, nil) {
 			return false
 		}
 	}

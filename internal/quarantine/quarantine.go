@@ -35,6 +35,7 @@ const (
 	UnknownSchema Reason = "unknown_schema" // the registry does not know the id
 	Misfit        Reason = "misfit"         // the schema does not fit the table, and the job says that such messages are refused
 	Undecodable   Reason = "undecodable"    // the bytes do not fit their schema
+	NoKey         Reason = "no_key"         // a column of the table's key is null, or cannot be read from a tombstone's key
 	NoValue       Reason = "no_value"       // a tombstone, where the table keeps every message
 )
 
