@@ -136,7 +136,7 @@ func produce(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "unknown-schema" {
 		id = 4711
 	}
-	cl, err := kafka.Connect(kafka.Config{Brokers: kafka.Brokers{ts.Getenv("BROKERS")}})
+	cl, err := kafka.Connect(kafka.Config{Brokers: kafka.Brokers{ts.Getenv("BROKERS")}}, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	ts.Check(err)
 	defer cl.Close()
 	w := gen.Writer()

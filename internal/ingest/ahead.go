@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 
 	"weir/internal/lake"
@@ -11,10 +13,26 @@ import (
 )
 
 // ahead is what an earlier try has put into the quarantine before it died, or lost against the table: its records lie beyond the table's
-// cursor. They stay refused, whatever one would say of them by now, for else they were in the table as well.
+// cursor. They stay refused, whatever one would say of them by now, for else they were in the table as well. A position alone does not tell
+// a record: that of a topic which was made again may be another one.
 type ahead struct {
 	next    map[int32]int64 // the quarantine's cursor
-	refused map[quarantine.Position]quarantine.Row
+	refused map[quarantine.Position]earlier
+}
+
+// earlier is a record that an earlier try has refused; row has neither key nor value.
+type earlier struct {
+	row quarantine.Row
+	sum [sha256.Size]byte
+}
+
+func (a ahead) of(p quarantine.Position, key, value []byte) (quarantine.Row, bool) {
+	e, ok := a.refused[p]
+	return e.row, ok && e.sum == sumOf(key, value)
+}
+
+func sumOf(key, value []byte) [sha256.Size]byte {
+	return sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, uint64(len(key))), append(key[:len(key):len(key)], value...)...))
 }
 
 // lookAhead reads the quarantine beyond the table's cursor. Nearly always there is nothing, and no row is read.
@@ -42,18 +60,21 @@ func (s *sink) lookAhead(ctx context.Context, table minibatch.Cursor) (ahead, er
 	if err != nil {
 		return ahead{}, err
 	}
+	if !s.owns(had) { // of the topic before it was made again
+		return ahead{}, nil
+	}
 	out := ahead{next: had.Next}
 	beyond := false
 	for part, next := range had.Next {
 		beyond = beyond || next > at.Next[part]
 	}
-	if !beyond || !s.owns(had) {
+	if !beyond {
 		return out, nil
 	}
-	out.refused = map[quarantine.Position]quarantine.Row{}
+	out.refused = map[quarantine.Position]earlier{}
 	err = quarantine.Each(ctx, s.lake, s.table.Name(), func(r quarantine.Row) bool {
 		if r.Topic == had.Topic && r.Offset >= at.Next[r.Partition] && r.Offset < had.Next[r.Partition] {
-			out.refused[r.Position()] = quarantine.Row{Reason: r.Reason, Error: r.Error, SchemaID: r.SchemaID}
+			out.refused[r.Position()] = earlier{quarantine.Row{Reason: r.Reason, Error: r.Error, SchemaID: r.SchemaID}, sumOf(r.Key, r.Value)}
 		}
 		return true
 	})

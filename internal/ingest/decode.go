@@ -60,9 +60,9 @@ type decoder struct {
 	batch   *avro.Batch
 	from    *provenance
 	plans   map[schemaRef]*avro.Plan
-	unknown map[schemaRef]error                    // schemas that the registry did not know, within this part
-	ahead   map[quarantine.Position]quarantine.Row // refused by an earlier try, see ahead
-	latest  *latest                                // of an upsert job
+	unknown map[schemaRef]error // schemas that the registry did not know, within this part
+	ahead   ahead               // refused by an earlier try
+	latest  *latest             // of an upsert job
 }
 
 func newDecoder(f format, wait time.Duration, table *lake.Table, c Config) (*decoder, error) {
@@ -135,7 +135,7 @@ func (d *decoder) run(ctx context.Context, in iter.Seq2[topic.Records, error], e
 
 // add decodes one record into the columns, or says why it is refused. An error is not the record's fault.
 func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, error) {
-	if was, ok := d.ahead[quarantine.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}]; ok {
+	if was, ok := d.ahead.of(quarantine.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, r.Key, r.Value); ok {
 		return refuse(r, was.Reason, int(was.SchemaID), errors.New(was.Error)), nil
 	}
 	if r.Value == nil && d.latest != nil {

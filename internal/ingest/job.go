@@ -189,7 +189,7 @@ func (j *Job) transform(ctx context.Context, p minibatch.Part, in iter.Seq2[topi
 	if err != nil {
 		return err
 	}
-	d.ahead = j.sink.ahead.refused
+	d.ahead = j.sink.ahead
 	if j.sink.zone != nil {
 		in = landed(j.sink.zone, p, in)
 	}

@@ -186,7 +186,7 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	}
 	var fresh []quarantine.Row
 	for _, r := range refused {
-		_, kept := s.ahead.refused[r.Position()]
+		_, kept := s.ahead.of(r.Position(), r.Key, r.Value)
 		if r.Offset < had.Next[r.Partition] && had.Next[r.Partition] > s.ahead.next[r.Partition] {
 			return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", had.Next[r.Partition], r.Partition)
 		}
