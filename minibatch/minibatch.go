@@ -170,12 +170,15 @@ type Limits struct {
 	Parallel int           // parts staged side by side, default 2
 }
 
-// DefaultParallel is Limits.Parallel where it is zero.
-const DefaultParallel = 2
+// DefaultParallel is Limits.Parallel where it is zero, and DefaultRows Limits.Rows.
+const (
+	DefaultParallel = 2
+	DefaultRows     = 200_000
+)
 
 func (l Limits) withDefaults() Limits {
 	if l.Rows == 0 {
-		l.Rows = 200_000
+		l.Rows = DefaultRows
 	}
 	if l.Bytes == 0 {
 		l.Bytes = 256 << 20

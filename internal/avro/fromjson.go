@@ -32,19 +32,30 @@ func (s *Schema) AppendJSON(out, text []byte) ([]byte, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return out, &Error{Offset: int(d.InputOffset()), Err: errors.New("no JSON: something follows the value")}
 	}
-	end, err := encode(out, s.root, v)
+	e := jsonEncoder{left: stepsPerByte * (len(text) + 1)}
+	end, err := e.encode(out, s.root, v)
 	if err != nil {
 		return out, placed(err, 0)
 	}
 	return end, nil
 }
 
-func encode(out []byte, s avro.Schema, v any) ([]byte, error) {
+// jsonEncoder bounds how often branches of unions are tried in vain: types that contain each other would double it with each level.
+type jsonEncoder struct{ left int }
+
+const stepsPerByte = 100
+
+var errTries = errors.New("its unions leave too many ways to read it: name their branches, {\"branch\": value}")
+
+func (e *jsonEncoder) encode(out []byte, s avro.Schema, v any) ([]byte, error) {
+	if e.left--; e.left < 0 {
+		return out, errTries
+	}
 	switch s := deref(s).(type) {
 	case *avro.RecordSchema:
-		return encodeRecord(out, s, v)
+		return e.encodeRecord(out, s, v)
 	case *avro.UnionSchema:
-		return encodeUnion(out, s, v)
+		return e.encodeUnion(out, s, v)
 	case *avro.ArraySchema:
 		items, ok := v.([]any)
 		if !ok {
@@ -55,7 +66,7 @@ func encode(out []byte, s avro.Schema, v any) ([]byte, error) {
 			out = binary.AppendVarint(out, int64(len(items)))
 		}
 		for _, x := range items {
-			if out, err = encode(out, s.Items(), x); err != nil {
+			if out, err = e.encode(out, s.Items(), x); err != nil {
 				return out, inField("element", err)
 			}
 		}
@@ -70,7 +81,7 @@ func encode(out []byte, s avro.Schema, v any) ([]byte, error) {
 			out = binary.AppendVarint(out, int64(len(entries)))
 		}
 		for k, x := range entries {
-			if out, err = encode(appendBytes(out, []byte(k)), s.Values(), x); err != nil {
+			if out, err = e.encode(appendBytes(out, []byte(k)), s.Values(), x); err != nil {
 				return out, inField("value", err)
 			}
 		}
@@ -93,7 +104,7 @@ func encode(out []byte, s avro.Schema, v any) ([]byte, error) {
 	return out, nil
 }
 
-func encodeRecord(out []byte, s *avro.RecordSchema, v any) ([]byte, error) {
+func (e *jsonEncoder) encodeRecord(out []byte, s *avro.RecordSchema, v any) ([]byte, error) {
 	fields, ok := v.(map[string]any)
 	if !ok {
 		return out, expected("an object", v)
@@ -107,7 +118,7 @@ func encodeRecord(out []byte, s *avro.RecordSchema, v any) ([]byte, error) {
 			return out, inField(f.Name(), errors.New("it is missing"))
 		}
 		var err error
-		if out, err = encode(out, f.Type(), x); err != nil {
+		if out, err = e.encode(out, f.Type(), x); err != nil {
 			return out, inField(f.Name(), err)
 		}
 	}
@@ -121,7 +132,7 @@ func encodeRecord(out []byte, s *avro.RecordSchema, v any) ([]byte, error) {
 	return out, nil
 }
 
-func encodeUnion(out []byte, s *avro.UnionSchema, v any) ([]byte, error) {
+func (e *jsonEncoder) encodeUnion(out []byte, s *avro.UnionSchema, v any) ([]byte, error) {
 	types, null := branches(s)
 	branch := func(i int) int64 { // of a type: null may come before it
 		if null >= 0 && i >= null {
@@ -133,22 +144,25 @@ func encodeUnion(out []byte, s *avro.UnionSchema, v any) ([]byte, error) {
 	case v == nil && null >= 0:
 		return binary.AppendVarint(out, int64(null)), nil
 	case len(types) == 1:
-		return encode(binary.AppendVarint(out, branch(0)), types[0], v)
+		return e.encode(binary.AppendVarint(out, branch(0)), types[0], v)
 	}
 	if m, ok := v.(map[string]any); ok && len(m) == 1 {
 		for i, name := range branchNames(types) {
 			n, named := types[i].(avro.NamedSchema)
 			for key, x := range m {
 				if key == name || named && key == n.FullName() {
-					return encode(binary.AppendVarint(out, branch(i)), types[i], x)
+					return e.encode(binary.AppendVarint(out, branch(i)), types[i], x)
 				}
 			}
 		}
 	}
 	for i, t := range types {
-		if end, err := encode(binary.AppendVarint(out, branch(i)), t, v); err == nil {
+		if end, err := e.encode(binary.AppendVarint(out, branch(i)), t, v); err == nil {
 			return end, nil
 		}
+	}
+	if e.left < 0 {
+		return out, errTries
 	}
 	return out, expected("one of "+strings.Join(branchNames(types), ", "), v)
 }

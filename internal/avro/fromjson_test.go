@@ -72,3 +72,22 @@ func TestJSONIsStrict(t *testing.T) {
 		t.Errorf("%x, %v", got, err)
 	}
 }
+
+// Types that contain each other leave two ways at each level, and a wrong leaf makes all of them fail.
+func TestJSONThatFitsInTooManyWaysIsRefused(t *testing.T) {
+	s, err := Parse(`{"type":"record","name":"Root","fields":[{"name":"e","type":["null",
+	{"type":"record","name":"Not","fields":[{"name":"of","type":["null","Not",{"type":"record","name":"Maybe","fields":[{"name":"of","type":["null","Not","Maybe"]}]}]}]},"Maybe"]}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := func(leaf string) error {
+		_, err := s.AppendJSON(nil, []byte(`{"e":`+strings.Repeat(`{"of":`, 60)+leaf+strings.Repeat(`}`, 60)+`}`))
+		return err
+	}
+	if err := deep(`"bad"`); !errors.Is(err, errTries) {
+		t.Errorf("got %v, want that it is given up", err)
+	}
+	if err := deep("null"); err != nil {
+		t.Errorf("what fits: %v", err)
+	}
+}

@@ -195,7 +195,10 @@ func (j *Job) quarantine(ctx context.Context, b minibatch.Batch, lines []quarant
 	}
 	_, err = q.Commit(ctx, c)
 	if errors.Is(err, lake.ErrMoved) {
-		err = fmt.Errorf("%w (%w)", minibatch.ErrMoved, errors.Join(err, q.Drop(c.Add)))
+		if !errors.Is(err, lake.ErrUnknown) {
+			err = errors.Join(err, q.Drop(c.Add))
+		}
+		err = fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
 	}
 	return err
 }

@@ -22,6 +22,7 @@ import (
 	"weir/internal/lake"
 	"weir/internal/storage"
 	"weir/internal/topic"
+	"weir/minibatch"
 )
 
 // Config is the `ingest` section of a job file.
@@ -141,7 +142,7 @@ func (c Config) Validate() []config.Invalid {
 			say("processes.keep", "expected a positive time")
 		}
 	}
-	c.Maintain.validate(say, time.Duration(c.Commit.Age))
+	c.Maintain.validate(say, c.longest())
 	if err := storage.Check(c.Raw.Location); c.Raw.Location != "" && err != nil {
 		say("raw.location", "%v", err)
 	}
@@ -153,6 +154,19 @@ func (c Config) Validate() []config.Invalid {
 
 func (c Config) layout() lake.Options {
 	return lake.Options{Partition: c.Partition, Sort: c.Sort, Key: c.Key}
+}
+
+// longest is how long a batch may be in work, with its files not yet in the table: its age, or what a limit makes of its rows.
+func (c Config) longest() time.Duration {
+	d := time.Duration(c.Commit.Age)
+	if c.Limit.RowsPerSecond > 0 {
+		rows := int64(c.Commit.Rows)
+		if rows == 0 {
+			rows = minibatch.DefaultRows
+		}
+		d = max(d, time.Duration(rows/int64(c.Limit.RowsPerSecond))*time.Second)
+	}
+	return d
 }
 
 func (c Config) loadColumns() bool { return c.LoadColumns == nil || *c.LoadColumns }

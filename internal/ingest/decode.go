@@ -158,6 +158,9 @@ func (d *decoder) add(ctx context.Context, r *kgo.Record) (*quarantine.Row, erro
 			if errors.Is(err, registry.ErrUnknownID) {
 				return refuse(r, quarantine.UnknownSchema, id, err), nil
 			}
+			if errors.Is(err, registry.ErrUnreadable) {
+				return refuse(r, quarantine.Undecodable, id, err), nil
+			}
 			if errors.Is(err, errMisfit) {
 				return refuse(r, quarantine.Misfit, id, err), nil
 			}
@@ -180,7 +183,7 @@ func (d *decoder) plan(ctx context.Context, ref schemaRef) (*avro.Plan, error) {
 		return nil, err
 	}
 	s, err := d.schemaOf(ctx, ref)
-	if errors.Is(err, registry.ErrUnknownID) {
+	if errors.Is(err, registry.ErrUnknownID) || errors.Is(err, registry.ErrUnreadable) {
 		d.unknown[ref] = err
 	}
 	if err != nil {

@@ -20,14 +20,14 @@ type Maintain struct {
 	Orphans       *config.Duration `yaml:"orphans,omitempty" jsonschema:"description=files of batches that died go when they are so old (default 24h; 0s: never)"`
 }
 
-func (m Maintain) validate(say func(path, format string, args ...any), age time.Duration) {
+func (m Maintain) validate(say func(path, format string, args ...any), longest time.Duration) {
 	for path, d := range map[string]*config.Duration{"maintain.compact": m.Compact, "maintain.expire": m.Expire} {
 		if d != nil && *d != 0 && time.Duration(*d) < time.Minute {
 			say(path, "expected at least 1m, or 0s for never, got %v", *d)
 		}
 	}
-	if d := m.Orphans; d != nil && *d != 0 && time.Duration(*d) < max(lake.ShortestOrphan, 2*age) {
-		say("maintain.orphans", "expected at least %v, or 0s for never: the files of a batch that is not committed yet must not be taken for lost, got %v", max(lake.ShortestOrphan, 2*age), *d)
+	if d := m.Orphans; d != nil && *d != 0 && time.Duration(*d) < max(lake.ShortestOrphan, 2*longest) {
+		say("maintain.orphans", "expected at least %v, or 0s for never: the files of a batch that is not committed yet must not be taken for lost, got %v", max(lake.ShortestOrphan, 2*longest), *d)
 	}
 	if m.TargetFile != 0 && m.TargetFile < 1<<20 {
 		say("maintain.target_file", "expected at least 1MiB, got %v", m.TargetFile)
@@ -37,7 +37,7 @@ func (m Maintain) validate(say func(path, format string, args ...any), age time.
 	}
 }
 
-func (m Maintain) upkeep(age time.Duration) lake.Upkeep {
+func (m Maintain) upkeep(longest time.Duration) lake.Upkeep {
 	or := func(d *config.Duration, def time.Duration) time.Duration {
 		if d == nil {
 			return def
@@ -45,7 +45,7 @@ func (m Maintain) upkeep(age time.Duration) lake.Upkeep {
 		return time.Duration(*d)
 	}
 	u := lake.Upkeep{
-		Compact: or(m.Compact, time.Hour), Expire: or(m.Expire, time.Hour), Orphans: or(m.Orphans, max(24*time.Hour, 2*age)), Keep: m.KeepSnapshots,
+		Compact: or(m.Compact, time.Hour), Expire: or(m.Expire, time.Hour), Orphans: or(m.Orphans, max(24*time.Hour, 2*longest)), Keep: m.KeepSnapshots,
 		// Readers that follow the table closely have what is older than this behind them.
 		Compaction: lake.Compaction{Target: int64(m.TargetFile), Settled: time.Minute},
 	}
@@ -75,7 +75,7 @@ func (j *Job) Keep(ctx context.Context, tell func(lake.Kept, error)) {
 	if j.cfg.Maintain.Off {
 		return
 	}
-	u := j.cfg.Maintain.upkeep(time.Duration(j.cfg.Commit.Age))
+	u := j.cfg.Maintain.upkeep(j.cfg.longest())
 	for _, name := range []string{j.cfg.Table, quarantine.Table(j.cfg.Table)} {
 		k, err := j.keep(ctx, name, u)
 		if ctx.Err() != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -144,7 +145,13 @@ func (d *decoder) keyRow(ctx context.Context, r *kgo.Record) (row arrow.RecordBa
 		fields = append(fields, d.schema.Field(d.schema.FieldIndices(c)[0]))
 	}
 	target := arrow.NewSchema(fields, nil)
+	if _, ok := d.format.(bare); ok {
+		return nil, ref, fmt.Errorf("%w: of messages without a header it cannot be told whether it is Avro or a text", errKey)
+	}
 	if key[0] > 3 { // the first bytes of headers are those of no text
+		if key[0] < ' ' || strings.ContainsRune("{[\"", rune(key[0])) {
+			return nil, ref, fmt.Errorf("%w: it is neither Avro with a header nor a plain text", errKey)
+		}
 		row, err = textKey(target, string(key))
 		return row, ref, err
 	}

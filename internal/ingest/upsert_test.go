@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/hamba/avro/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -224,4 +226,27 @@ func TestUpsertSettingsThatDoNothing(t *testing.T) {
 	s.ok(err)
 	refused(Config{Table: "shop.kept"}, "only a job with `write: upsert`")
 	refused(Config{Table: "shop.kept", Write: upsert, Key: []string{"note"}}, "one row for each id")
+}
+
+// A key that might be taken for another one deletes nothing: it is refused.
+func TestATombstoneIsNotGuessed(t *testing.T) {
+	own, err := weiravro.Parse(`{"type":"record","name":"A","fields":[{"name":"id","type":"long"},{"name":"s","type":"string"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+	for key, d := range map[string]*decoder{
+		"0":            {format: bare{ownSchema{own}}, latest: newLatest([]string{"id"})}, // id 24 as Avro writes it
+		"\x06abc":      {format: confluent{}, latest: newLatest([]string{"s"})},
+		`{"s": "abc"}`: {format: confluent{}, latest: newLatest([]string{"s"})},
+	} {
+		d.schema = schema
+		if _, _, err := d.keyRow(t.Context(), &kgo.Record{Key: []byte(key)}); !errors.Is(err, errKey) {
+			t.Errorf("%q: got %v, want that it is refused", key, err)
+		}
+	}
+	plain := &decoder{format: confluent{}, schema: schema, latest: newLatest([]string{"s"})}
+	if row, _, err := plain.keyRow(t.Context(), &kgo.Record{Key: []byte("abc")}); err != nil || row.Column(0).ValueStr(0) != "abc" {
+		t.Errorf("a plain text: %v, %v", row, err)
+	}
 }

@@ -38,8 +38,9 @@ type Commit struct {
 	ReplaceAll bool   // remove all that the table holds at the time of the commit
 	Summary    map[string]string
 
-	decided bool // by a human, after a rollback
-	keyed   bool // by a Keyed
+	seen    map[string]bool // all files that the plan of the commit knew of; nil: any others may have come since
+	decided bool            // by a human, after a rollback
+	keyed   bool            // by a Keyed
 }
 
 // A Receipt says what a commit did.
@@ -85,7 +86,7 @@ func (t *Table) Commit(ctx context.Context, c Commit) (Receipt, error) {
 			rc.Snapshot, outcome, err = t.swap(ctx, tbl, c, step)
 			rc.At = time.Now()
 			if final(err) {
-				return Receipt{}, fmt.Errorf("commit to table %s: %w", t.name, err)
+				return Receipt{}, t.stopped(c, loop.Expired(err).Err)
 			}
 			step = loop.Tried(outcome, err)
 		}
@@ -235,7 +236,7 @@ func stageFiles(ctx context.Context, tx *table.Transaction, tbl *table.Table, fs
 		props[k] = v
 	}
 	remove := make([]iceberg.DataFile, 0, len(c.Remove))
-	if c.ReplaceAll || len(c.Remove) > 0 {
+	if c.ReplaceAll || len(c.Remove) > 0 || c.seen != nil {
 		var err error
 		if remove, err = toRemove(tbl, fs, c); err != nil {
 			return err
@@ -266,6 +267,9 @@ func toRemove(tbl *table.Table, fs storage.FS, c Commit) ([]iceberg.DataFile, er
 	}
 	for _, e := range entries {
 		path := e.df.FilePath()
+		if c.seen != nil && !c.seen[path] { // another job's, with rows that nobody has looked at
+			return nil, errGone
+		}
 		if c.ReplaceAll || want[path] {
 			remove = append(remove, e.df)
 			delete(want, path)

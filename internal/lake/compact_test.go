@@ -427,3 +427,41 @@ func TestReplacedFilesOutliveExpiry(t *testing.T) {
 		t.Fatal("no tag keeps it")
 	}
 }
+
+func TestATableThatForbidsExpiryGoesOn(t *testing.T) {
+	tbl, err := open(t, t.TempDir()).Ensure(t.Context(), "bank.rows", testSchema, Options{Properties: map[string]string{"gc.enabled": "false"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range int64(52) {
+		if _, err := appendRows(t, tbl, "a", n, n+1); err != nil {
+			t.Fatalf("commit %d: %v", n, err)
+		}
+	}
+	if n := len(headOf(tbl).Metadata().Snapshots()); n != 52 {
+		t.Errorf("%d snapshots, want all", n)
+	}
+}
+
+// The table's location has another name than its files were written under.
+func TestAFileWithTwoNamesIsNoOrphan(t *testing.T) {
+	home := t.TempDir()
+	l := open(t, home)
+	tbl := ensure(t, l)
+	if _, err := appendRows(t, tbl, "a", 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	alias := filepath.Join(t.TempDir(), "alias")
+	if err := os.Symlink(home, alias); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.cat.CommitTable(t.Context(), tbl.id, nil, []table.Update{table.NewSetLocationUpdate(strings.Replace(headOf(tbl).Location(), home, alias, 1))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tbl.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := tbl.Orphans(t.Context(), -1); err != nil || len(found) > 0 {
+		t.Errorf("got %+v, %v; want none", found, err)
+	}
+}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/apache/iceberg-go/table"
+	"github.com/google/uuid"
 
 	"weir/internal/protocol"
 )
@@ -59,7 +61,9 @@ func viewOf(tbl *table.Table, job string) (protocol.View, error) {
 	}
 	for ; s != nil; s = parent(tbl, s) {
 		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
-			v.Own = append(v.Own, protocol.Snapshot{ID: s.SnapshotID, At: s.TimestampMs, Position: fromSummary(s)})
+			own := protocol.Snapshot{ID: s.SnapshotID, At: s.TimestampMs, Position: fromSummary(s)}
+			own.Decided = strings.HasPrefix(own.Commit, resolvedID) || strings.HasPrefix(own.Commit, decidedID)
+			v.Own = append(v.Own, own)
 		}
 		v.Oldest, v.Complete = s.SequenceNumber, s.ParentSnapshotID == nil
 	}
@@ -94,6 +98,12 @@ func parent(tbl *table.Table, s *table.Snapshot) *table.Snapshot {
 	return tbl.SnapshotByID(*s.ParentSnapshotID)
 }
 
+// How the ids of commits begin that carry a person's decision out; those of batches are hexadecimal.
+const (
+	resolvedID = "resolved-"
+	decidedID  = "decided-"
+)
+
 // Resolve ends a RolledBackError: a human has decided from which of the two cursors the job goes on. It commits that cursor,
 // without rows, so that property and history agree again; keep says which: the property's (true) or the snapshot's. note makes what
 // the commit's summary says of the decision, from the cursors of property and snapshot.
@@ -113,7 +123,7 @@ func (t *Table) Resolve(ctx context.Context, job string, keep bool, note func(pr
 	if len(cursor) == 0 {
 		return Position{}, fmt.Errorf("table %s: no snapshot of job %s is left to go on from", t.name, job)
 	}
-	id := fmt.Sprintf("resolved-%d-%d", rolled.Property.Seq, rolled.Snapshot.Seq)
+	id := fmt.Sprintf(resolvedID+"%d-%d", rolled.Property.Seq, rolled.Snapshot.Seq)
 	_, err = t.Commit(ctx, Commit{
 		Job: job, ID: id, decided: true, Summary: note(rolled.Property.Cursor, rolled.Snapshot.Cursor),
 		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
@@ -136,7 +146,7 @@ func (t *Table) Decide(ctx context.Context, job string, before, after json.RawMe
 	if err != nil {
 		return p, err
 	}
-	if _, err := t.Commit(ctx, Commit{Job: job, ID: fmt.Sprint("decided-", p.Seq+1), Epoch: p.Epoch + 1, From: before, To: after, Summary: note}); err != nil {
+	if _, err := t.Commit(ctx, Commit{Job: job, ID: fmt.Sprintf(decidedID+"%d-%s", p.Seq+1, uuid.NewString()), Epoch: p.Epoch + 1, From: before, To: after, Summary: note}); err != nil {
 		return Position{}, err
 	}
 	return t.Position(ctx, job)

@@ -77,12 +77,12 @@ func (k *Keyed) Commit(ctx context.Context, c Commit, keys map[string]struct{}) 
 	}
 	slices.Sort(hashes)
 	for {
-		hit, err := k.hit(ctx, keys, hashes)
+		hit, seen, err := k.hit(ctx, keys, hashes)
 		if err != nil {
 			return Receipt{}, fmt.Errorf("find old rows in table %s: %w", k.t.name, err)
 		}
 		full := c
-		full.keyed = true
+		full.keyed, full.seen = true, seen
 		left, err := k.without(ctx, hit, keys)
 		if err != nil {
 			return Receipt{}, fmt.Errorf("replace old rows of table %s: %w", k.t.name, err)
@@ -93,12 +93,12 @@ func (k *Keyed) Commit(ctx context.Context, c Commit, keys map[string]struct{}) 
 		}
 		rc, err := k.t.Commit(ctx, full)
 		switch {
-		case errors.Is(err, errGone) && ctx.Err() == nil: // compacted meanwhile: the rows lie in other files now
+		case errors.Is(err, errGone) && !errors.Is(err, ErrUnknown) && ctx.Err() == nil: // compacted meanwhile: the rows lie in other files now
 			if err := k.t.Drop(left); err != nil {
 				return Receipt{}, err
 			}
 			continue
-		case errors.Is(err, ErrMoved) && !errors.Is(err, ErrUnknown) || errors.Is(err, errGone) || errors.Is(err, errShape) || err == nil && rc.Already:
+		case !errors.Is(err, ErrUnknown) && (errors.Is(err, ErrMoved) || errors.Is(err, errGone) || errors.Is(err, errShape)) || err == nil && rc.Already:
 			return rc, errors.Join(err, k.t.Drop(left)) // they are in no commit: an earlier one had its own
 		case err == nil:
 			for _, f := range left {
@@ -109,28 +109,31 @@ func (k *Keyed) Commit(ctx context.Context, c Commit, keys map[string]struct{}) 
 	}
 }
 
-// hit lists the files of the table's head that hold a row with one of the keys.
-func (k *Keyed) hit(ctx context.Context, keys map[string]struct{}, hashes []uint64) ([]PlannedFile, error) {
+// hit lists the files of the table's head that hold a row with one of the keys; seen are all that it has looked at.
+func (k *Keyed) hit(ctx context.Context, keys map[string]struct{}, hashes []uint64) (hit []PlannedFile, seen map[string]bool, err error) {
 	p, err := k.t.Plan(ctx)
 	if err != nil || len(keys) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	k.forget(p)
+	seen = make(map[string]bool, len(p.Files))
+	for _, f := range p.Files {
+		seen[f.data.FilePath()] = true
+	}
 	between := k.bounds(keys)
-	var hit []PlannedFile
 	for _, f := range p.Files {
 		if !between(f) {
 			continue
 		}
 		in, err := k.of(ctx, f)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if meet(in, hashes) {
 			hit = append(hit, f)
 		}
 	}
-	return hit, nil
+	return hit, seen, nil
 }
 
 // forget drops what is known of files that the table no longer has.

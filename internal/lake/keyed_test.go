@@ -215,3 +215,44 @@ func TestKeysThatAreNowhereCostNoRewrite(t *testing.T) {
 		t.Errorf("one row was to go: read %d, rewritten %d, %d rows", k.Read, k.Rewritten, len(held(t, tbl)))
 	}
 }
+
+// Another upsert job commits the key between the plan and the swap: its row is looked at, too.
+func TestTwoUpsertJobsLeaveOneRow(t *testing.T) {
+	home, keyed := t.TempDir(), Options{Key: []string{"id"}}
+	var tables [2]*Table
+	var by [2]*Keyed
+	for i := range tables {
+		var err error
+		if tables[i], err = open(t, home).Ensure(t.Context(), "bank.rows", testSchema, keyed); err != nil {
+			t.Fatal(err)
+		}
+		if by[i], err = tables[i].Keyed(keyed.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := func(i int, job, note string, advance func()) {
+		t.Helper()
+		row := map[int64]string{1: note}
+		files, err := tables[i].Write(t.Context(), notes(tables[i].Schema(), row))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = by[i].Commit(t.Context(), Commit{Job: job, ID: job, Add: files, Advance: func(json.RawMessage) (json.RawMessage, error) {
+			advance()
+			return cursor(1), nil
+		}}, keysFor(maps.Keys(row)))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	between := true
+	commit(0, "a", "first", func() {
+		if between {
+			between = false
+			commit(1, "b", "second", func() {})
+		}
+	})
+	if got := held(t, tables[0]); len(got) != 1 || got[1] != "first" {
+		t.Errorf("got %v, want the row that was committed last", got)
+	}
+}

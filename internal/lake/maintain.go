@@ -42,7 +42,7 @@ func expire(tx *table.Transaction, tbl *table.Table) error {
 	most := 2 * tbl.Properties().GetInt(table.MinSnapshotsToKeepKey, 20)
 	n := len(tbl.Metadata().Snapshots())
 	switch {
-	case every <= 0:
+	case every <= 0, !tbl.Properties().GetBool("gc.enabled", true): // whoever forbids it looks after the table
 		return nil
 	case n >= most && jobs(tbl) == 1 && !tookOut(tbl, time.Now().Add(-replacedLife)):
 		return tx.ExpireSnapshots(table.WithOlderThan(time.Since(keptSince(tbl, most/2))))

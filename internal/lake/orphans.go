@@ -51,11 +51,18 @@ func (t *Table) Orphans(ctx context.Context, age time.Duration) ([]Orphan, error
 	if err != nil {
 		return nil, fmt.Errorf("orphans of table %s: %w", t.name, err)
 	}
+	// The table may name a file by another way than the listing, such as an older name of the cluster or a link: writers put a UUID into
+	// the last part of the name.
+	bases := map[string]bool{}
+	for name := range known {
+		bases[path.Base(name)] = true
+	}
 	var orphans []Orphan
 	for _, o := range old {
-		if !known[oneName(o.Path)] {
-			orphans = append(orphans, o)
+		if known[oneName(o.Path)] || bases[path.Base(o.Path)] {
+			continue
 		}
+		orphans = append(orphans, o)
 	}
 	return orphans, nil
 }

@@ -149,3 +149,19 @@ func TestAnOlderRunIsFenced(t *testing.T) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
+
+// A person sets the job back: the batch that is then made once more is the same one, and it is no repetition of the first.
+func TestABatchIsMadeOnceMoreAfterADecision(t *testing.T) {
+	tbl := ensure(t, open(t, t.TempDir()))
+	if _, err := appendRows(t, tbl, "a", 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tbl.Decide(t.Context(), "a", cursor(10), cursor(0), nil); err != nil {
+		t.Fatal(err)
+	}
+	c := Commit{Job: "a", ID: "a-0-10", From: cursor(0), To: cursor(10), Add: write(t, tbl, 10, 20)}
+	if rc, err := tbl.Commit(t.Context(), c); err != nil || rc.Already {
+		t.Fatalf("got %+v, %v; want a commit of its own", rc, err)
+	}
+	wantIDs(t, tbl, 20)
+}

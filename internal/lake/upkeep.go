@@ -49,6 +49,9 @@ func (t *Table) Keep(ctx context.Context, u Upkeep) (Kept, error) {
 	if err := t.Refresh(ctx); err != nil {
 		return k, err
 	}
+	if tbl, _ := t.current(); !tbl.Properties().GetBool("gc.enabled", true) { // others hold on to its files, and look after them
+		u.Orphans, u.Expire = 0, 0
+	}
 	// Orphans first: what a compaction replaces now is not theirs.
 	err := t.due(ctx, "orphans", u.Orphans, func() error {
 		found, err := t.Orphans(ctx, max(u.Orphans, ShortestOrphan))

@@ -180,6 +180,9 @@ func (l *Loop) own(v View) (Snapshot, bool) {
 		if s.Commit == l.c.ID {
 			return s, true
 		}
+		if s.Decided {
+			break
+		}
 	}
 	return Snapshot{}, false
 }

@@ -49,6 +49,7 @@ type Snapshot struct {
 	ID int64
 	At int64 // milliseconds since 1970
 	Position
+	Decided bool // by a person, who may have set the job back: what lies before it may be done once more
 }
 
 // A View is a table as one look at it shows it to one job.

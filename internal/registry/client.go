@@ -31,7 +31,9 @@ import (
 
 // What a caller decides by.
 var (
-	ErrUnknownID    = errors.New("the registry does not know this schema id")
+	ErrUnknownID = errors.New("the registry does not know this schema id")
+	// ErrUnreadable is a schema that is there and that nobody here can read: not Avro, not well formed, or made of others that are missing.
+	ErrUnreadable   = errors.New("only Avro schemas that can be read whole are supported")
 	ErrNoSubject    = errors.New("the registry has no such subject")
 	ErrUnavailable  = errors.New("the registry does not answer")
 	ErrIncompatible = errors.New("the schema is not compatible with the subject's earlier ones")
@@ -150,7 +152,7 @@ func (c *Client) Schema(ctx context.Context, id int) (*avro.Schema, error) {
 
 func (c *Client) parse(ctx context.Context, id int, got sr.Schema) (*avro.Schema, error) {
 	if got.Type != sr.TypeAvro {
-		return nil, fmt.Errorf("schema %d is %s: only Avro is supported in this version", id, got.Type)
+		return nil, unreadable{fmt.Errorf("schema %d is %s: only Avro is supported in this version", id, got.Type)}
 	}
 	s, err := withReferences(ctx, got, func(ctx context.Context, subject string, version int) (sr.Schema, error) {
 		s, err := c.cl.SchemaByVersion(ctx, subject, version)
@@ -160,10 +162,20 @@ func (c *Client) parse(ctx context.Context, id int, got sr.Schema) (*avro.Schema
 		return s.Schema, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("schema %d: %w", id, err)
+		err = fmt.Errorf("schema %d: %w", id, err)
+		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil { // which says nothing of the schema
+			return nil, err
+		}
+		return nil, unreadable{err}
 	}
 	return s, nil
 }
+
+// unreadable is ErrUnreadable in the words of its cause.
+type unreadable struct{ error }
+
+func (e unreadable) Unwrap() error        { return e.error }
+func (e unreadable) Is(target error) bool { return target == ErrUnreadable } //nolint:errorlint // a sentinel, by identity
 
 // Latest gets a subject's newest schema.
 func (c *Client) Latest(ctx context.Context, subject string) (int, *avro.Schema, error) {

@@ -107,11 +107,11 @@ func (g *Glue) get(ctx context.Context, what string, missing error, in *glue.Get
 		return nil, explainGlue(ctx, what, err, missing)
 	}
 	if out.DataFormat != types.DataFormatAvro || out.SchemaDefinition == nil {
-		return nil, fmt.Errorf("%s is %s: only Avro is supported in this version", what, out.DataFormat)
+		return nil, unreadable{fmt.Errorf("%s is %s: only Avro is supported in this version", what, out.DataFormat)}
 	}
 	s, err := avro.Parse(*out.SchemaDefinition)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
+		return nil, unreadable{fmt.Errorf("%s: %w", what, err)}
 	}
 	return s, nil
 }

@@ -85,6 +85,10 @@ func Open(ctx context.Context, c kafka.Config, name, start string) (*Source, err
 	return s, nil
 }
 
+// firstGuess is how large messages are taken to be, in bytes, before any has been read: a batch that is held in memory must not be a hundred
+// times its limit in the first minute.
+const firstGuess = 64 << 10
+
 // Plan shares a batch out over the partitions.
 func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.Limits) (minibatch.Batch, error) {
 	at, err := ToOffsets(after)
@@ -97,11 +101,12 @@ func (s *Source) Plan(ctx context.Context, after minibatch.Cursor, l minibatch.L
 	}
 	s.mu.Lock()
 	s.planned = time.Now()
-	rows := l.Rows
-	if s.rowBytes > 0 {
-		rows = min(rows, max(1, int64(float64(l.Bytes)/s.rowBytes)))
-	}
+	rowBytes := s.rowBytes
 	s.mu.Unlock()
+	if rowBytes == 0 {
+		rowBytes = firstGuess
+	}
+	rows := min(l.Rows, max(1, int64(float64(l.Bytes)/rowBytes)))
 	to := share(from, ends, rows)
 	b := minibatch.Batch{From: after}
 	next := Offsets{Cluster: s.cluster, Topic: s.topic, TopicID: s.topicID, Next: maps.Clone(from)}

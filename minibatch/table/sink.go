@@ -176,7 +176,10 @@ func (s *sink[T]) keep(ctx context.Context, b minibatch.Batch, rows []minibatch.
 	}
 	_, err = q.Commit(ctx, c)
 	if errors.Is(err, lake.ErrMoved) {
-		err = fmt.Errorf("%w (%w)", minibatch.ErrMoved, errors.Join(err, q.Drop(c.Add)))
+		if !errors.Is(err, lake.ErrUnknown) {
+			err = errors.Join(err, q.Drop(c.Add))
+		}
+		err = fmt.Errorf("%w (%w)", minibatch.ErrMoved, err)
 	}
 	return err
 }
