@@ -45,6 +45,9 @@ func (t *Table) arrange(ctx context.Context, tbl *table.Table, rec *recorder, sc
 		one := func(yield func(arrow.RecordBatch, error) bool) { yield(piece, nil) }
 		// Within one batch the writer brings rows of a partition together by itself, in their order, and sorts each file's.
 		for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, one, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(1), clustered(tbl)) {
+			if err == nil {
+				df, err = trusted(tbl, rec, df)
+			}
 			if err != nil {
 				return err
 			}

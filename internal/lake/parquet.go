@@ -57,8 +57,7 @@ func (f *parquetFile) end(ctx context.Context) (iceberg.DataFile, error) {
 	if err := errors.Join(err, f.out.Close()); err != nil {
 		return nil, err
 	}
-	own := footerOnly{size: f.w.Bytes(), footer: footer}
-	return table.FileToDataFile(ctx, own, f.name, f.tbl.Schema(), f.tbl.Spec(), 0, f.tbl.Properties())
+	return dataFile(ctx, f.tbl, footerOnly{size: f.w.Bytes(), footer: footer}, f.name)
 }
 
 // codecs are those of write.parquet.compression-codec.

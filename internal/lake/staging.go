@@ -97,7 +97,7 @@ func (t *Table) Adopt(ctx context.Context, st *Table) ([]File, error) {
 	}
 	var files []File
 	for _, e := range entries {
-		df, err := table.FileToDataFile(ctx, to, e.df.FilePath(), tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
+		df, err := dataFile(ctx, tbl, to, e.df.FilePath())
 		if err != nil {
 			return nil, fmt.Errorf("take %s into table %s: %w", path.Base(e.df.FilePath()), t.name, err)
 		}

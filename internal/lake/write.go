@@ -74,6 +74,9 @@ func (t *Table) stream(ctx context.Context, tbl *table.Table, schema *arrow.Sche
 	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
 	more = append(more, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1))
 	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, more...) {
+		if err == nil {
+			df, err = trusted(tbl, rec, df)
+		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
 		}
@@ -136,7 +139,7 @@ func (t *Table) Import(ctx context.Context, paths []string) ([]File, error) {
 				return err
 			}
 		}
-		df, err := table.FileToDataFile(ctx, fs, name, tbl.Schema(), tbl.Spec(), 0, tbl.Properties())
+		df, err := dataFile(ctx, tbl, fs, name)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,8 @@ func (c *booleans) number(to []uint32, _ arrow.Array, _ []int32, _, _ int) []uin
 func (c *booleans) differ(_ arrow.Array, _ []int32, _, n int) int                   { return n }
 func (c *booleans) dictionary() ([]byte, int)                                       { return nil, 0 }
 
+func (c *booleans) exact() (least, greatest bool) { return true, true }
+
 func (c *booleans) limits() (least, greatest []byte) {
 	if !c.isTrue && !c.isFalse {
 		return nil, nil

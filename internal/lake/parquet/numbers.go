@@ -116,6 +116,8 @@ func (c *numbers[T]) limits() (least, greatest []byte) {
 	return slices.Clone(bytesOf([]T{lo})), slices.Clone(bytesOf([]T{hi}))
 }
 
+func (c *numbers[T]) exact() (least, greatest bool) { return true, true }
+
 // raw is the array's buffer of values.
 func raw[T fixed](a arrow.Array) []T {
 	d := a.Data()

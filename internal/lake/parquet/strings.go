@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -36,6 +37,7 @@ type strings struct {
 	of         func(arrow.Array) view
 	dict       texts
 	signed     bool // two's complements of one width, big endian
+	text       bool // UTF-8
 	least, top []byte
 	low, high  uint64 // how least and top begin; only where both have eight bytes
 	any        bool
@@ -128,19 +130,60 @@ func (c *strings) differ(a arrow.Array, at []int32, from, n int) int {
 
 func (c *strings) dictionary() ([]byte, int) { return c.dict.page, len(c.dict.ends) }
 
-// limits leaves out what is longer than other writers keep.
+// limits cuts what is longer than other writers keep. They hold every value all the same; where no short ones do, there are none.
 func (c *strings) limits() (least, greatest []byte) {
 	if !c.any {
 		return nil, nil
 	}
-	if len(c.least) <= longest {
-		least = append([]byte{}, c.least...)
+	least, greatest = c.least, c.top
+	leastIs, greatestIs := c.exact()
+	if c.dict.width > 0 && !(leastIs && greatestIs) { // cut, they would have another width
+		return nil, nil
 	}
-	if len(c.top) <= longest {
-		greatest = append([]byte{}, c.top...)
+	if !leastIs {
+		least = c.cut(least)
 	}
-	return least, greatest
+	if !greatestIs {
+		if greatest = c.above(c.cut(greatest)); greatest == nil {
+			return nil, nil
+		}
+	}
+	return append([]byte{}, least...), append([]byte{}, greatest...)
+}
+
+func (c *strings) exact() (least, greatest bool) {
+	return !c.any || len(c.least) <= longest, !c.any || len(c.top) <= longest
 }
 
 // longest is how long a limit may be, bytes.
 const longest = 4096
+
+// cut is how a value begins; texts end with a whole code point.
+func (c *strings) cut(v []byte) []byte {
+	n := longest
+	for c.text && n > 0 && !utf8.RuneStart(v[n]) {
+		n--
+	}
+	return v[:n]
+}
+
+// above is greater than everything that begins with p; nil: nothing is. It may be longer than p by the bytes of a code point.
+func (c *strings) above(p []byte) []byte {
+	for len(p) > 0 {
+		last, n := rune(p[len(p)-1]), 1
+		if c.text {
+			last, n = utf8.DecodeLastRune(p)
+		}
+		p = p[:len(p)-n]
+		switch {
+		case !c.text && last < math.MaxUint8:
+			return append(slices.Clone(p), byte(last)+1)
+		case !c.text, last == utf8.MaxRune, last == utf8.RuneError && n == 1: // one before it can grow
+		case last == 0xd7ff: // surrogates are no code points of a text
+			return append(slices.Clone(p), "\ue000"...)
+		default:
+			return utf8.AppendRune(slices.Clone(p), last+1)
+		}
+	}
+	return nil
+}

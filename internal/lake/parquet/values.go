@@ -19,8 +19,11 @@ type values interface {
 	number(numbers []uint32, a arrow.Array, at []int32, from, n int) []uint32
 	// dictionary is the page of the values that number has seen, and how many there are.
 	dictionary() ([]byte, int)
-	// limits are the least and the greatest value as the format's PLAIN; nil where there is none, or none that can be told.
+	// limits are the least and the greatest value as the format's PLAIN, or where these are too long, others around them; nil where there
+	// is none, or none that can be told.
 	limits() (least, greatest []byte)
+	// exact says which of the limits are values.
+	exact() (least, greatest bool)
 	// reset begins a new column chunk.
 	reset()
 }
@@ -48,7 +51,7 @@ func valuesOf(dt arrow.DataType) values {
 	case *arrow.Float64Type:
 		return &numbers[float64]{of: raw[float64], floats: true}
 	case *arrow.StringType, *arrow.BinaryType:
-		return &strings{of: func(a arrow.Array) view {
+		return &strings{text: dt.ID() == arrow.STRING, of: func(a arrow.Array) view {
 			d := a.Data()
 			return view{offsets: arrow.Int32Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset():], data: bytesIn(d, 2)}
 		}}

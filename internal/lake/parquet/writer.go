@@ -47,6 +47,13 @@ type Writer struct {
 	leaves []leaf
 	rows   int // in the row group
 	groups int16
+	cut    []cut
+}
+
+// cut says of a column chunk which of its limits are no values of it. arrow-go's statistics have no place for that before the footer.
+type cut struct {
+	group, column   int
+	least, greatest bool
 }
 
 // counter knows how far the file is written.
@@ -180,6 +187,9 @@ func (w *Writer) endGroup() error {
 		if err := c.endPage(); err != nil {
 			return err
 		}
+		if least, greatest := c.exact(); !least || !greatest {
+			w.cut = append(w.cut, cut{int(w.groups), i, !least, !greatest})
+		}
 		meta := group.NextColumnChunk()
 		pages, err := file.NewPageWriter(w.to, w.o.Compression, w.o.Level, meta, w.groups, int16(i), memory.DefaultAllocator, false, nil, nil)
 		if err != nil {
@@ -208,6 +218,15 @@ func (w *Writer) Close() (footer []byte, err error) {
 	meta, err := w.meta.Finish()
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range w.cut {
+		s, no := meta.RowGroups[c.group].Columns[c.column].MetaData.Statistics, false
+		if c.least && s.MinValue != nil {
+			s.IsMinValueExact = &no
+		}
+		if c.greatest && s.MaxValue != nil {
+			s.IsMaxValueExact = &no
+		}
 	}
 	var end tail
 	if _, err := meta.WriteTo(&end, nil); err != nil {
