@@ -65,7 +65,12 @@ func (c *column) add(l leaf, rows int) error {
 		c.plainly = c.plain(c.plainly, l.values, at, from, n)
 	}
 	c.rows, c.nulls = c.rows+rows, c.nulls+l.n-n
-	if len(c.plainly) >= c.o.PageBytes || 4*len(c.numbers) >= c.o.PageBytes || c.rows >= c.o.PageRows {
+	full := len(c.plainly) >= c.o.PageBytes || 4*len(c.numbers) >= c.o.PageBytes || c.rows >= c.o.PageRows
+	if c.numbered && !full {
+		dict, _ := c.dictionary()
+		full = len(dict) > c.o.DictionaryBytes // numbers are small, however large the values are
+	}
+	if full {
 		return c.endPage()
 	}
 	return nil

@@ -226,3 +226,32 @@ func TestMemoryIsOneRowGroup(t *testing.T) {
 		t.Errorf("after 24 batches %d bytes, after 4 %d", many, few)
 	}
 }
+
+// A column whose first values repeat and whose later ones are large and all different does not fill the memory with its dictionary.
+func TestADictionaryIsBounded(t *testing.T) {
+	o := Options{Compression: compress.Codecs.Zstd, Level: 1, RowGroupRows: 122880, RowGroupBytes: 32 << 20, PageRows: 20000, PageBytes: 1 << 20, DictionaryBytes: 64 << 10}
+	for _, repeated := range []int{100, 4000} { // both within the sample and beyond it
+		w, err := New(io.Discard, textOf().Schema(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		for n := 0; n < 8000; {
+			values := make([]string, 500)
+			for i := range values {
+				if n >= repeated {
+					values[i] = fmt.Sprint(n, string(bytes.Repeat([]byte("x"), 5000)))
+				}
+				n++
+			}
+			if err := w.Write(textOf(values...)); err != nil {
+				t.Fatal(err)
+			}
+			d, _ := w.cols[0].dictionary()
+			most = max(most, len(d))
+		}
+		if want := o.DictionaryBytes + 2*o.PageBytes; most > want {
+			t.Errorf("after %d equal values: a dictionary of %d bytes, want %d at most", repeated, most, want)
+		}
+	}
+}
