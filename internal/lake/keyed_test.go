@@ -256,3 +256,46 @@ func TestTwoUpsertJobsLeaveOneRow(t *testing.T) {
 		t.Errorf("got %v, want the row that was committed last", got)
 	}
 }
+
+// A file whose rows are all replaced leaves none behind, and neither does a batch without rows.
+func TestNoFilesWithoutRows(t *testing.T) {
+	for _, o := range []Options{{}, {Sort: []string{"note"}}, {Partition: []string{"bucket(3, id)"}}} {
+		o.Key = []string{"id"}
+		tbl, err := open(t, t.TempDir()).Ensure(t.Context(), "bank.rows", testSchema, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files, err := tbl.Write(t.Context(), notes(tbl.Schema(), nil)); err != nil || len(files) != 0 {
+			t.Errorf("%+v: no rows make %d files, %v", o, len(files), err)
+		}
+		k, err := tbl.Keyed([]string{"id"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		upsert := func(n int64, puts map[int64]string, gone ...int64) {
+			t.Helper()
+			files, err := tbl.Write(t.Context(), notes(tbl.Schema(), puts))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := Commit{Job: "j", ID: fmt.Sprint(n), Add: files, Advance: func(json.RawMessage) (json.RawMessage, error) { return cursor(n), nil }}
+			if _, err := k.Commit(t.Context(), c, keysFor(slices.Values(append(gone, slices.Collect(maps.Keys(puts))...)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range int64(4) {
+			upsert(n, map[int64]string{1: fmt.Sprint(n)})
+			if files := planOf(t, tbl).Files; len(files) != 1 || files[0].Rows != 1 {
+				t.Errorf("%+v: after %d commits of one row %d files", o, n+1, len(files))
+			}
+		}
+		upsert(4, nil, 1)
+		if files := planOf(t, tbl).Files; len(files) != 0 {
+			t.Errorf("%+v: without a row the table has %d files", o, len(files))
+		}
+		upsert(5, map[int64]string{1: "again"})
+		if got := held(t, tbl); !maps.Equal(got, map[int64]string{1: "again"}) {
+			t.Errorf("%+v: got %v", o, got)
+		}
+	}
+}

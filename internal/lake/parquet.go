@@ -108,6 +108,10 @@ func writeFiles(ctx context.Context, tbl *table.Table, to storage.FS, schema *ar
 			return err
 		}
 		for b := range queue {
+			if b.NumRows() == 0 { // alone it would make a file
+				b.Release()
+				continue
+			}
 			if f == nil {
 				f, err = begin(tbl, to, names.NewDataLocation(uuid.NewString()+".parquet"), schema)
 			}
