@@ -3,8 +3,10 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"weir/internal/lake"
 	"weir/internal/landing"
@@ -84,16 +86,54 @@ func (j *Job) openRaw(ctx context.Context, t *lake.Table) (*landing.Zone, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range t.Summaries(j.name, summaryRaw) {
+	committed, err := committedRaw(ctx, t, j.name, j.source.Owns)
+	if err != nil {
+		return nil, err
+	}
+	return z, z.Sweep(ctx, committed)
+}
+
+// committedRaw are the raw files of the topic that count, newest first, as far as the table still knows its commits. A person may have set
+// positions back: what older commits hold beyond them is read again, and those files decide nothing any more.
+func committedRaw(ctx context.Context, t *lake.Table, job string, owns func(topic.Offsets) bool) ([]landing.Span, error) {
+	past, err := t.Past(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	var all []landing.Span
+	lowest := map[int32]int64{} // where later commits left each partition
+	for _, c := range past {
+		cursor, err := topic.Stored(c.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		o, err := topic.ToOffsets(cursor)
+		if err != nil {
+			return nil, err
+		}
+		if !owns(o) { // older ones are of a topic that was there before
+			break
+		}
+		for p, next := range o.Next {
+			if low, ok := lowest[p]; !ok || next < low {
+				lowest[p] = next
+			}
+		}
+		text := c.Summary[summaryRaw]
+		if text == "" {
+			continue
+		}
 		var spans []landing.Span
 		if err := json.Unmarshal([]byte(text), &spans); err != nil {
 			return nil, fmt.Errorf("table %s: %s of a snapshot: %w", t.Name(), summaryRaw, err)
 		}
-		if err := z.Sweep(ctx, spans); err != nil {
-			return nil, err
+		for _, s := range spans {
+			if s.To <= lowest[s.Partition] {
+				all = append(all, s)
+			}
 		}
 	}
-	return z, nil
+	return all, nil
 }
 
 // tellRaw writes the batch's raw files into its commit.
@@ -113,8 +153,16 @@ func (s *sink) sweep(ctx context.Context, parts []minibatch.Part) {
 		return
 	}
 	spans, err := rawSpans(parts...)
-	if err == nil {
-		err = s.zone.Sweep(ctx, spans)
+	if err == nil && s.zone.Quiet(spans) {
+		return
+	}
+	committed, err2 := committedRaw(ctx, s.table, s.job, s.owns)
+	if err = errors.Join(err, err2); err == nil {
+		ours := map[int32]bool{}
+		for _, sp := range spans {
+			ours[sp.Partition] = true
+		}
+		err = s.zone.Sweep(ctx, slices.DeleteFunc(committed, func(c landing.Span) bool { return !ours[c.Partition] }))
 	}
 	if err != nil {
 		s.zone.Forget()

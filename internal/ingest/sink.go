@@ -230,6 +230,9 @@ func (s *sink) Commit(ctx context.Context, b minibatch.Batch, parts []minibatch.
 		err = errors.Join(err, s.table.Drop(c.Add))
 	}
 	if err != nil {
+		if s.zone != nil {
+			s.zone.Forget() // the next try may be cut elsewhere
+		}
 		return minibatch.Receipt{}, moved(err)
 	}
 	s.sweep(ctx, b.Parts)

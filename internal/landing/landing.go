@@ -6,8 +6,9 @@
 // # Promises
 //
 // A file's name says what is in it (NAME-PARTITION-FIRST-LAST.avro), and the same span gives the same bytes: to write it again changes
-// nothing. A file appears whole, or on a local disk it is replaced when its span is tried again. Of the files that end before a
-// committed position each position lies in exactly one, once Sweep has been told of the commits.
+// nothing. A file appears whole, or on a local disk it is replaced when its span is tried again. Each position before the
+// committed one lies in a committed file, and once Sweep has been told of the commits no file is left whose positions newer ones all hold. So among
+// the files that end before the committed position each position lies in exactly one, unless positions were set back into the middle of a file.
 package landing
 
 import (
@@ -18,6 +19,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +34,8 @@ type Zone struct {
 	topic string
 
 	mu    sync.Mutex
-	until map[int32]int64 // how far files of other tries may reach
+	until map[int32]int64  // how far files of other tries may reach
+	held  map[int32][]Span // what was committed while one still reached further, newest first: the table may forget it before that one is held
 }
 
 // Open opens the zone of a topic. Its id keeps a topic apart from one of the same name that was there before.
@@ -45,7 +48,7 @@ func Open(ctx context.Context, location string, c storage.Config, topic, id stri
 	if id != "" {
 		dir = storage.Join(dir, id)
 	}
-	return &Zone{fs: f, dir: dir, topic: topic, until: map[int32]int64{}}, nil
+	return &Zone{fs: f, dir: dir, topic: topic, until: map[int32]int64{}, held: map[int32][]Span{}}, nil
 }
 
 // Span is what a file holds: positions [From, To) of a partition.
@@ -91,42 +94,96 @@ func (z *Zone) Spans(ctx context.Context, partition int32) ([]Span, error) {
 	return all, nil
 }
 
-// Sweep removes, of the positions that a commit has decided, the files of other tries, which were cut elsewhere. What lies behind them is
-// left alone: another worker may be writing it. A span behind all files of others that were there at the last look needs no look.
-func (z *Zone) Sweep(ctx context.Context, committed []Span) error {
-	for _, s := range committed {
-		z.mu.Lock()
+// Quiet reports that no file of another try reached into these spans, or lay behind them, when Sweep has looked last: it need not look.
+func (z *Zone) Quiet(spans []Span) bool {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return !slices.ContainsFunc(spans, func(s Span) bool {
 		until, ok := z.until[s.Partition]
-		z.mu.Unlock()
-		if ok && s.From >= until {
-			continue
-		}
-		all, err := z.Spans(ctx, s.Partition)
-		if err != nil {
+		return !ok || s.From < until
+	})
+}
+
+// Sweep is told what has been committed, newest first, and removes the files of which newer ones of these hold every position: what is left of
+// tries that were cut elsewhere, and what was read once more. A file that holds one position more stays: that may be the only one which
+// holds it, and another worker may be writing it. A span whose file is gone stands for nothing.
+func (z *Zone) Sweep(ctx context.Context, committed []Span) error {
+	of := map[int32][]Span{}
+	for _, s := range committed {
+		of[s.Partition] = append(of[s.Partition], s)
+	}
+	for p, spans := range of {
+		if err := z.sweep(ctx, p, spans); err != nil {
 			return err
 		}
-		until = s.To
-		for _, o := range all {
-			if o == s || o.To <= s.From || o.From >= s.To {
-				until = max(until, o.To)
-				continue
-			}
-			if err := z.fs.Remove(z.name(o)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("remove a raw file of another try: %w", err)
-			}
-		}
-		z.mu.Lock()
-		z.until[s.Partition] = until
-		z.mu.Unlock()
 	}
 	return nil
 }
 
-// Forget makes the next Sweep look: a try was given up.
+func (z *Zone) sweep(ctx context.Context, p int32, committed []Span) error {
+	all, err := z.Spans(ctx, p)
+	if err != nil {
+		return err
+	}
+	z.mu.Lock()
+	committed = append(committed, z.held[p]...)
+	z.mu.Unlock()
+	there := map[Span]bool{}
+	for _, s := range all {
+		there[s] = true
+	}
+	var until int64
+	var kept, whole []Span // whole: what kept ones hold together, without borders
+	counts := map[Span]bool{}
+	for _, s := range committed {
+		until = max(until, s.To)
+		if there[s] && !counts[s] && !within(s, whole) {
+			counts[s] = true
+			kept, whole = append(kept, s), join(whole, s)
+		}
+	}
+	top := until
+	for _, s := range all {
+		if counts[s] || !within(s, whole) {
+			until = max(until, s.To)
+			continue
+		}
+		if err := z.fs.Remove(z.name(s)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a raw file of another try: %w", err)
+		}
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.until[p] = until
+	delete(z.held, p)
+	if until > top {
+		z.held[p] = kept
+	}
+	return nil
+}
+
+// within reports whether one of some spans that do not touch each other holds all of another one.
+func within(s Span, apart []Span) bool {
+	return slices.ContainsFunc(apart, func(o Span) bool { return o.From <= s.From && s.To <= o.To })
+}
+
+// join adds a span to some that do not touch each other, so that they still do not.
+func join(apart []Span, s Span) []Span {
+	return append(slices.DeleteFunc(apart, func(o Span) bool {
+		if o.To < s.From || s.To < o.From {
+			return false
+		}
+		s.From, s.To = min(s.From, o.From), max(s.To, o.To)
+		return true
+	}), s)
+}
+
+// Forget makes the next Sweep look, and not at what was committed before: a try was given up.
 func (z *Zone) Forget() {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	clear(z.until)
+	clear(z.held)
 }
 
 // put writes a file, unless it is there with these bytes: a late worker must not open again what another has committed.
