@@ -2,8 +2,6 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 
 	"weir/internal/lake"
@@ -17,22 +15,27 @@ import (
 // a record: that of a topic which was made again may be another one.
 type ahead struct {
 	next    map[int32]int64 // the quarantine's cursor
-	refused map[quarantine.Position]earlier
+	refused map[quarantine.Position][]earlier
 }
 
 // earlier is a record that an earlier try has refused; row has neither key nor value.
 type earlier struct {
 	row quarantine.Row
-	sum [sha256.Size]byte
+	sum quarantine.Sum
 }
 
 func (a ahead) of(p quarantine.Position, key, value []byte) (quarantine.Row, bool) {
-	e, ok := a.refused[p]
-	return e.row, ok && e.sum == sumOf(key, value)
-}
-
-func sumOf(key, value []byte) [sha256.Size]byte {
-	return sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, uint64(len(key))), append(key[:len(key):len(key)], value...)...))
+	there := a.refused[p]
+	if len(there) == 0 {
+		return quarantine.Row{}, false
+	}
+	sum := quarantine.SumOf(key, value)
+	for _, e := range there {
+		if e.sum == sum {
+			return e.row, true
+		}
+	}
+	return quarantine.Row{}, false
 }
 
 // lookAhead reads the quarantine beyond the table's cursor. Nearly always there is nothing, and no row is read.
@@ -71,10 +74,11 @@ func (s *sink) lookAhead(ctx context.Context, table minibatch.Cursor) (ahead, er
 	if !beyond {
 		return out, nil
 	}
-	out.refused = map[quarantine.Position]earlier{}
+	out.refused = map[quarantine.Position][]earlier{}
 	err = quarantine.Each(ctx, s.lake, s.table.Name(), func(r quarantine.Row) bool {
 		if r.Topic == had.Topic && r.Offset >= at.Next[r.Partition] && r.Offset < had.Next[r.Partition] {
-			out.refused[r.Position()] = earlier{quarantine.Row{Reason: r.Reason, Error: r.Error, SchemaID: r.SchemaID}, sumOf(r.Key, r.Value)}
+			e := earlier{quarantine.Row{Reason: r.Reason, Error: r.Error, SchemaID: r.SchemaID}, quarantine.SumOf(r.Key, r.Value)}
+			out.refused[r.Position()] = append(out.refused[r.Position()], e)
 		}
 		return true
 	})

@@ -61,7 +61,7 @@ func Replay(ctx context.Context, job string, c Config, p Parts, pick Pick, dry b
 	if err != nil {
 		return Replayed{}, err
 	}
-	r := &replay{job: job, cfg: c, framing: f, desk: desk, pick: pick, dry: dry, tried: quarantine.Positions{}}
+	r := &replay{job: job, cfg: c, framing: f, desk: desk, pick: pick, dry: dry, tried: map[quarantine.Record]int{}}
 	r.out.Why = map[string]int64{}
 	for moved := 0; ; {
 		more, err := r.round(ctx)
@@ -83,7 +83,7 @@ type replay struct {
 	desk    *quarantine.Desk
 	pick    Pick
 	dry     bool
-	tried   quarantine.Positions // by this replay
+	tried   map[quarantine.Record]int // rows that this replay has tried, and that are still there
 	out     Replayed
 }
 
@@ -108,7 +108,7 @@ func (r *replay) round(ctx context.Context) (more bool, err error) {
 		err = r.desk.Tried(ctx, st, bad)
 	default:
 		var rc lake.Receipt
-		if rc, err = r.desk.Replay(ctx, st, good, files, bad); errors.Is(err, quarantine.ErrMoved) {
+		if rc, err = r.desk.Replay(ctx, st, good, files, bad); errors.Is(err, quarantine.ErrMoved) && !errors.Is(err, lake.ErrUnknown) {
 			return false, errors.Join(err, r.desk.Destination().Drop(files))
 		} else if rc.Snapshot != 0 {
 			r.out.Receipts = append(r.out.Receipts, rc)
@@ -118,7 +118,9 @@ func (r *replay) round(ctx context.Context) (more bool, err error) {
 		return false, operator(err)
 	}
 	for _, x := range rows {
-		r.tried[x.Position()] = true
+		if r.dry || !good[x.Record()] {
+			r.tried[x.Record()]++
+		}
 	}
 	for _, x := range bad {
 		r.out.Why[x.Error]++
@@ -129,7 +131,7 @@ func (r *replay) round(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// next takes rows that are meant. A record whose batch is not in the table yet is left alone: the job may read it again, and decode it.
+// next takes rows that are meant, one of each position. A record whose batch is not in the table yet is left alone: the job may read it again, and decode it.
 func (r *replay) next(ctx context.Context) (rows []quarantine.Row, early int64, err error) {
 	at, err := r.desk.Destination().Position(ctx, r.job)
 	if err != nil {
@@ -144,17 +146,25 @@ func (r *replay) next(ctx context.Context) (rows []quarantine.Row, early int64, 
 		return nil, 0, err
 	}
 	var bytes int64
+	passed, taken := map[quarantine.Record]int{}, quarantine.Positions{}
 	for x, err := range r.desk.Rows(ctx) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if x.Topic != r.cfg.Topic || !r.pick.Has(x) || r.tried[x.Position()] {
+		if x.Topic != r.cfg.Topic || !r.pick.Has(x) || taken[x.Position()] {
 			continue
+		}
+		if len(r.tried) > 0 {
+			if rec := x.Record(); passed[rec] < r.tried[rec] {
+				passed[rec]++
+				continue
+			}
 		}
 		if x.Offset >= done.Next[x.Partition] {
 			early++
 			continue
 		}
+		taken[x.Position()] = true
 		rows, bytes = append(rows, x), bytes+x.Bytes()
 		if len(rows) == quarantine.Round || bytes > batchBytes {
 			break
@@ -164,8 +174,8 @@ func (r *replay) next(ctx context.Context) (rows []quarantine.Row, early int64, 
 }
 
 // decode tries the rows, each schema by itself: what one does to the columns is no other's business.
-func (r *replay) decode(ctx context.Context, rows []quarantine.Row) (files []lake.File, good quarantine.Positions, bad map[quarantine.Position]quarantine.Row, err error) {
-	good, bad = quarantine.Positions{}, map[quarantine.Position]quarantine.Row{}
+func (r *replay) decode(ctx context.Context, rows []quarantine.Row) (files []lake.File, good map[quarantine.Record]bool, bad map[quarantine.Record]quarantine.Row, err error) {
+	good, bad = map[quarantine.Record]bool{}, map[quarantine.Record]quarantine.Row{}
 	bySchema := map[int32][]quarantine.Row{}
 	var order []int32
 	for _, x := range rows {
@@ -182,9 +192,9 @@ func (r *replay) decode(ctx context.Context, rows []quarantine.Row) (files []lak
 		}
 		for _, x := range bySchema[id] {
 			if why, ok := refused[x.Position()]; ok {
-				bad[x.Position()] = why
+				bad[x.Record()] = why
 			} else {
-				good[x.Position()] = true
+				good[x.Record()] = true
 			}
 		}
 	}
@@ -298,12 +308,15 @@ func Discard(ctx context.Context, job string, c Config, l *lake.Lake, pick Pick,
 		}
 		r := replay{job: job, cfg: c, desk: desk, pick: pick}
 		rows, _, err := r.next(ctx)
-		if err != nil || len(rows) == 0 {
-			return n, err
+		if err != nil {
+			return n, fmt.Errorf("discard of job %s: %w", job, err)
 		}
-		takes := quarantine.Positions{}
+		if len(rows) == 0 {
+			return n, nil
+		}
+		takes := map[quarantine.Record]bool{}
 		for _, x := range rows {
-			takes[x.Position()] = true
+			takes[x.Record()] = true
 		}
 		switch err := desk.Discard(ctx, st, takes, by, why); {
 		case errors.Is(err, quarantine.ErrMoved) && moved < moveTries:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/oklog/ulid/v2"
@@ -13,10 +14,16 @@ import (
 	"weir/internal/lake"
 )
 
-// finish does the steps of a move after its decision: any number of helpers may.
-func (d *Desk) finish(ctx context.Context, m Move, tried map[Position]Row) error {
+// finish does the steps of a move after its decision: any number of helpers may. Who was not there when it was decided has no takes.
+func (d *Desk) finish(ctx context.Context, m Move, takes map[Record]bool, tried map[Record]Row) error {
+	if takes == nil {
+		var err error
+		if takes, err = d.taken(ctx, m); err != nil {
+			return err
+		}
+	}
 	if m.Kind == Discarded {
-		if err := d.audit(ctx, m); err != nil {
+		if err := d.audit(ctx, m, takes); err != nil {
 			return fmt.Errorf("audit of the discard: %w", err)
 		}
 	}
@@ -24,7 +31,7 @@ func (d *Desk) finish(ctx context.Context, m Move, tried map[Position]Row) error
 	if err != nil {
 		return err
 	}
-	err = d.rewrite(ctx, m.Takes, tried, lake.Commit{
+	err = d.rewrite(ctx, takes, tried, lake.Commit{
 		Job: mover, ID: fmt.Sprintf("out-%d", m.N),
 		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 			var at counted
@@ -47,7 +54,7 @@ func (d *Desk) finish(ctx context.Context, m Move, tried map[Position]Row) error
 
 // Tried writes down that rows were tried again in vain: the attempt, when, and the newest error. It is lost if others move rows
 // at the same time; the rows stay.
-func (d *Desk) Tried(ctx context.Context, st State, tried map[Position]Row) error {
+func (d *Desk) Tried(ctx context.Context, st State, tried map[Record]Row) error {
 	if len(tried) == 0 {
 		return nil
 	}
@@ -71,7 +78,7 @@ func (d *Desk) Tried(ctx context.Context, st State, tried map[Position]Row) erro
 
 // rewrite replaces the files that hold rows to be dropped or changed. Others may replace the same files at the same time (compaction
 // does): then the commit fails as a whole and is made anew from the files that are there now.
-func (d *Desk) rewrite(ctx context.Context, drop Positions, tried map[Position]Row, c lake.Commit) error {
+func (d *Desk) rewrite(ctx context.Context, drop map[Record]bool, tried map[Record]Row, c lake.Commit) error {
 	for try := 0; ; try++ {
 		err := d.rewriteOnce(ctx, drop, tried, c)
 		if err == nil || errors.Is(err, ErrMoved) || ctx.Err() != nil || try == 5 {
@@ -80,7 +87,7 @@ func (d *Desk) rewrite(ctx context.Context, drop Positions, tried map[Position]R
 	}
 }
 
-func (d *Desk) rewriteOnce(ctx context.Context, drop Positions, tried map[Position]Row, c lake.Commit) error {
+func (d *Desk) rewriteOnce(ctx context.Context, drop map[Record]bool, tried map[Record]Row, c lake.Commit) error {
 	plan, err := d.q.Plan(ctx)
 	if err != nil {
 		return err
@@ -88,18 +95,17 @@ func (d *Desk) rewriteOnce(ctx context.Context, drop Positions, tried map[Positi
 	if d.shape, err = d.q.Widen(Schema); err != nil {
 		return err
 	}
-	left := len(drop) + len(tried)
+	todo := newErrand(drop, tried)
 	for _, f := range plan.Files {
-		if left <= 0 {
+		if len(todo.drop)+len(todo.tried) == 0 {
 			break
 		}
 		one := plan
 		one.Files = []lake.PlannedFile{f}
-		hit, err := d.hits(ctx, one, drop, tried)
-		if err == nil && hit > 0 {
-			left -= hit
+		hit, err := d.hits(ctx, one, todo)
+		if err == nil && hit {
 			var files []lake.File
-			files, err = d.without(ctx, one, drop, tried)
+			files, err = d.without(ctx, one, todo)
 			c.Add, c.Remove = append(c.Add, files...), append(c.Remove, f.File)
 		}
 		if err != nil {
@@ -107,28 +113,26 @@ func (d *Desk) rewriteOnce(ctx context.Context, drop Positions, tried map[Positi
 		}
 	}
 	rc, err := d.q.Commit(ctx, c)
-	if rc.Already || errors.Is(err, ErrMoved) { // another helper's files are in the table, not these
+	if rc.Already || errors.Is(err, ErrMoved) && !errors.Is(err, lake.ErrUnknown) { // another helper's files are in the table, not these
 		return errors.Join(err, d.q.Drop(c.Add))
 	}
 	return err // on another error the files stay: nobody knows for sure
 }
 
-func (d *Desk) hits(ctx context.Context, p lake.Plan, drop Positions, tried map[Position]Row) (n int, err error) {
+func (d *Desk) hits(ctx context.Context, p lake.Plan, todo *errand) (bool, error) {
 	for c, err := range d.q.Scan(ctx, p) {
 		if err != nil {
-			return 0, err
+			return false, err
 		}
-		for _, r := range Rows(c.Batch) {
-			if _, again := tried[r.Position()]; again || drop[r.Position()] {
-				n++
-			}
+		if slices.ContainsFunc(Rows(c.Batch), todo.meant) {
+			return true, nil
 		}
 	}
-	return n, nil
+	return false, nil
 }
 
 // without writes what is to stay of the rows of a file.
-func (d *Desk) without(ctx context.Context, p lake.Plan, drop Positions, tried map[Position]Row) ([]lake.File, error) {
+func (d *Desk) without(ctx context.Context, p lake.Plan, todo *errand) ([]lake.File, error) {
 	return d.q.WriteShape(ctx, d.shape, d.batches(func(yield func([]Row, error) bool) {
 		for c, err := range d.q.Scan(ctx, p) {
 			if err != nil {
@@ -137,14 +141,9 @@ func (d *Desk) without(ctx context.Context, p lake.Plan, drop Positions, tried m
 			}
 			var stay []Row
 			for _, r := range Rows(c.Batch) {
-				if drop[r.Position()] {
-					continue
+				if todo.apply(&r) {
+					stay = append(stay, r)
 				}
-				if now, ok := tried[r.Position()]; ok {
-					r.Attempt = max(1, r.Attempt) + 1
-					r.Reason, r.Error, r.SchemaID, r.LastTried = now.Reason, now.Error, now.SchemaID, now.At
-				}
-				stay = append(stay, r)
 			}
 			if len(stay) > 0 && !yield(stay, nil) {
 				return

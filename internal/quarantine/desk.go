@@ -38,7 +38,21 @@ type Move struct {
 	At    time.Time `json:"at"`
 	By    string    `json:"by,omitempty"`
 	Why   string    `json:"why,omitempty"`
-	Takes Positions `json:"takes"`
+	Takes Positions `json:"takes"`          // one row at each of them
+	Sums  []Record  `json:"sums,omitempty"` // which row, where different records have the position
+}
+
+// has reports that the move takes this row, as far as the cursor tells.
+func (m Move) has(r Row) bool {
+	if !m.Takes[r.Position()] {
+		return false
+	}
+	for _, x := range m.Sums {
+		if x.Position == r.Position() {
+			return x == r.Record()
+		}
+	}
+	return true
 }
 
 // Desk takes rows out of the quarantine of one destination.
@@ -51,6 +65,9 @@ type Move struct {
 //     positions that it takes. Who starts from another n fails with ErrMoved: of two that replay at once, one does;
 //  2. a discard only: what is known of each record goes to the table of [Discards], whose cursor goes to n+1;
 //  3. the rows at these positions are cut out of the quarantine's files, and its cursor goes to n+1.
+//
+// A move takes one row of a position: the record that was picked is known by its bytes. Where the quarantine has another one of the same
+// position, the cursor says which.
 //
 // Whoever comes next finds the quarantine's cursor behind the destination's, and does steps 2 and 3, before anything else: all that
 // they need stands in the cursor and in the quarantine. So a crash anywhere, or a second helper, changes nothing. Between steps 1 and 3 a
@@ -114,7 +131,7 @@ func (d *Desk) Settle(ctx context.Context) (State, error) {
 		case st.settled():
 			return st, nil
 		case st.pending():
-			if err := d.finish(ctx, st.last, nil); err != nil {
+			if err := d.finish(ctx, st.last, nil, nil); err != nil {
 				return State{}, err
 			}
 		case try > 5: // else another one has moved between the two looks
@@ -161,11 +178,20 @@ type counted struct {
 // Pending are the positions of a replay whose rows still stand in the quarantine too: who reads both tables leaves them out there.
 // The number is that of the last move.
 func Pending(ctx context.Context, to, q *lake.Table) (Positions, int64, error) {
+	m, err := pending(ctx, to, q)
+	return m.Takes, m.N, err
+}
+
+// pending is the last move, without what it takes if that stands in one table only.
+func pending(ctx context.Context, to, q *lake.Table) (Move, error) {
 	st, err := look(ctx, to, q)
-	if err != nil || !st.pending() || st.last.Kind != Replayed {
-		return nil, st.last.N, err
+	if err != nil {
+		return Move{}, err
 	}
-	return st.last.Takes, st.last.N, nil
+	if !st.pending() || st.last.Kind != Replayed {
+		st.last.Takes = nil
+	}
+	return st.last, nil
 }
 
 // Rows reads the rows of the quarantine, a file after the other.
@@ -192,31 +218,49 @@ func rowsOf(ctx context.Context, t *lake.Table) iter.Seq2[Row, error] {
 	}
 }
 
-// Replay decides that the records at some positions are now rows of the destination, in these files, and then takes them out of
+// Replay decides that some records, no two of one position, are now rows of the destination, in these files, and then takes them out of
 // the quarantine. tried are others that were tried in vain: their rows say so afterwards. ErrMoved: the files are not in the table.
-func (d *Desk) Replay(ctx context.Context, st State, takes Positions, files []lake.File, tried map[Position]Row) (lake.Receipt, error) {
-	return d.take(ctx, st, Move{Kind: Replayed, Takes: takes}, files, tried)
+func (d *Desk) Replay(ctx context.Context, st State, takes map[Record]bool, files []lake.File, tried map[Record]Row) (lake.Receipt, error) {
+	return d.take(ctx, st, Move{Kind: Replayed}, takes, files, tried)
 }
 
-// Discard decides that nobody wants the records at some positions, and takes them out of the quarantine; what is known of them but their
+// Discard decides that nobody wants some records, no two of one position, and takes them out of the quarantine; what is known of them but their
 // bytes stays in the table of Discards.
-func (d *Desk) Discard(ctx context.Context, st State, takes Positions, by, why string) error {
-	_, err := d.take(ctx, st, Move{Kind: Discarded, Takes: takes, By: by, Why: why}, nil, nil)
+func (d *Desk) Discard(ctx context.Context, st State, takes map[Record]bool, by, why string) error {
+	_, err := d.take(ctx, st, Move{Kind: Discarded, By: by, Why: why}, takes, nil, nil)
 	return err
 }
 
-func (d *Desk) take(ctx context.Context, st State, m Move, files []lake.File, tried map[Position]Row) (lake.Receipt, error) {
+func (d *Desk) take(ctx context.Context, st State, m Move, takes map[Record]bool, files []lake.File, tried map[Record]Row) (lake.Receipt, error) {
+	m, rc, err := d.decide(ctx, st, m, takes, files)
+	if err != nil {
+		return rc, err
+	}
+	return rc, d.finish(ctx, m, takes, tried)
+}
+
+func (d *Desk) decide(ctx context.Context, st State, m Move, takes map[Record]bool, files []lake.File) (Move, lake.Receipt, error) {
+	m.Takes = Positions{}
+	for x := range takes {
+		m.Takes[x.Position] = true
+	}
+	there, err := d.standing(ctx, m.Takes)
+	if err != nil {
+		return m, lake.Receipt{}, errors.Join(err, d.to.Drop(files))
+	}
+	for x := range takes {
+		if len(there[x.Position]) > 1 {
+			m.Sums = append(m.Sums, x)
+		}
+	}
 	m.N, m.Prev, m.UUID, m.At = max(st.n, st.last.N)+1, st.n, st.uuid, time.Now().UTC()
 	to, err := json.Marshal(m)
 	if err != nil {
-		return lake.Receipt{}, err
+		return m, lake.Receipt{}, err
 	}
 	rc, err := d.to.Commit(ctx, lake.Commit{
 		Job: mover, ID: fmt.Sprintf("%s-%d-%s", m.Kind, m.N, ulid.Make()), From: st.raw, To: to, Add: files,
 		Summary: map[string]string{"weir.quarantine": fmt.Sprintf("%s %d", m.Kind, len(m.Takes))},
 	})
-	if err != nil {
-		return rc, err
-	}
-	return rc, d.finish(ctx, m, tried)
+	return m, rc, err
 }

@@ -34,17 +34,18 @@ var DiscardedSchema = arrow.NewSchema([]arrow.Field{
 }, nil)
 
 // audit writes down what a move discards: once, whoever does it.
-func (d *Desk) audit(ctx context.Context, m Move) error {
+func (d *Desk) audit(ctx context.Context, m Move, takes map[Record]bool) error {
 	t, err := d.lake.Ensure(ctx, Discards(d.to.Name()), DiscardedSchema, lake.Options{})
 	if err != nil {
 		return err
 	}
 	var rows []Row
+	todo := newErrand(takes, nil)
 	for r, err := range d.Rows(ctx) {
 		if err != nil {
 			return err
 		}
-		if m.Takes[r.Position()] {
+		if !todo.apply(&r) {
 			rows = append(rows, r)
 		}
 	}
@@ -68,8 +69,11 @@ func (d *Desk) audit(ctx context.Context, m Move) error {
 		}
 		return json.Marshal(now)
 	}})
-	if errors.Is(err, ErrMoved) || rc.Already {
+	switch {
+	case rc.Already, errors.Is(err, ErrMoved) && !errors.Is(err, lake.ErrUnknown):
 		return t.Drop(files)
+	case errors.Is(err, ErrMoved): // it is written down; nobody knows whether in these files
+		return nil
 	}
 	return err
 }

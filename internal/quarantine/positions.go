@@ -1,12 +1,15 @@
 package quarantine
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
 )
 
-// A Position is where a record stood in Kafka: its name for ever.
+// A Position is where a record stood in Kafka: its name, as long as the topic is not made again.
 type Position struct {
 	Topic     string
 	Partition int32
@@ -15,6 +18,33 @@ type Position struct {
 
 // Position of the row's record.
 func (r Row) Position() Position { return Position{r.Topic, r.Partition, r.Offset} }
+
+// A Record is a position and what stood there: where a topic was made again, or lost its tail, two records have one position.
+type Record struct {
+	Position
+	Sum Sum `json:"sum"`
+}
+
+// A Sum tells the bytes of records apart.
+type Sum [sha256.Size]byte
+
+// MarshalText gives it in hex.
+func (s Sum) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(s[:])), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Sum) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	copy(s[:], b)
+	return err
+}
+
+// SumOf a record's key and value; none is as an empty one.
+func SumOf(key, value []byte) Sum {
+	return sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, uint64(len(key))), append(key[:len(key):len(key)], value...)...))
+}
+
+// Record that the row is of.
+func (r Row) Record() Record { return Record{r.Position(), SumOf(r.Key, r.Value)} }
 
 // Positions is a set of them. As JSON each partition is one list of stretches: how far behind the end of the one before, and how
 // long; a stretch alone takes some four bytes.

@@ -40,7 +40,7 @@ const (
 )
 
 // Reasons are all of ingest's.
-var Reasons = []Reason{NotFramed, UnknownSchema, Misfit, Undecodable, NoValue}
+var Reasons = []Reason{NotFramed, UnknownSchema, Misfit, Undecodable, NoKey, NoValue}
 
 // A Row is one refused record.
 type Row struct {

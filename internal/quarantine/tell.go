@@ -72,9 +72,9 @@ func Each(ctx context.Context, l *lake.Lake, destination string, look func(Row) 
 	if err != nil {
 		return err
 	}
-	var moving Positions
+	var moving Move
 	if to, err := l.Table(ctx, destination); err == nil {
-		if moving, _, err = Pending(ctx, to, q); err != nil {
+		if moving, err = pending(ctx, to, q); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, lake.ErrNoTable) {
@@ -84,7 +84,7 @@ func Each(ctx context.Context, l *lake.Lake, destination string, look func(Row) 
 		if err != nil {
 			return err
 		}
-		if !moving[r.Position()] && !look(r) {
+		if !moving.has(r) && !look(r) {
 			return nil
 		}
 	}
