@@ -194,7 +194,7 @@ func (s *site) replay(ctx context.Context, name string, pick ingest.Pick, dry bo
 	r, err := ingest.Replay(ctx, j.Name, cfg, s.ingestParts(j), pick, dry)
 	s.readable(ctx, cfg.Table, r.Receipts)
 	if err != nil {
-		return moveError(j.Name, err)
+		return err
 	}
 	return s.app.Result(map[string]any{"job": j.Name, "table": cfg.Table, "dry_run": dry, "picked": r.Picked, "replayed": r.Replayed, "stayed": r.Stayed, "early": r.Early, "why": r.Why},
 		replayText(j.Name, cfg.Table, r, dry))
@@ -259,7 +259,7 @@ It asks before it does so; without a terminal it wants --yes.`,
 				}
 				n, err := ingest.Discard(c.Context(), j.Name, cfg, l, pick, who(app), why)
 				if err != nil {
-					return moveError(j.Name, err)
+					return err
 				}
 				return app.Result(map[string]any{"job": j.Name, "table": cfg.Table, "discarded": n}, fmt.Sprintf("%s: discarded %d records; %s keeps who and why\n", j.Name, n, quarantine.Discards(cfg.Table)))
 			})
@@ -289,15 +289,6 @@ func confirm(ctx context.Context, app *cli.App, l *lake.Lake, j job.Job, pick in
 		return cli.ErrInterrupted
 	}
 	return nil
-}
-
-// moveError says what helps where one of the two tables was rolled back alone.
-func moveError(job string, err error) error {
-	var rolled *lake.RolledBackError
-	if !errors.As(err, &rolled) {
-		return err
-	}
-	return &cli.Error{Err: fmt.Errorf("job %s: %w", job, err), Hint: "rows that were replayed since then are in neither table now: docs/quarantine.md, \"After a rollback\", says where they are"}
 }
 
 // flooded adds what to do about a stop because too much was refused.

@@ -16,6 +16,7 @@ import (
 	"weir/internal/job"
 	"weir/internal/lake"
 	"weir/internal/project"
+	"weir/internal/quarantine"
 	"weir/internal/report"
 	"weir/internal/topic"
 )
@@ -54,6 +55,15 @@ The decision is kept in the table NAME__audit.`,
 			t, err := l.Table(c.Context(), tableOf(j))
 			if err != nil {
 				return err
+			}
+			forgot := false
+			if cfg, ok := j.Spec.(*ingest.Config); ok { // replays of its quarantine may have been rolled back, too, or alone
+				if forgot, err = quarantine.Forget(c.Context(), l, cfg.Table, j.Name); err != nil {
+					return err
+				}
+			}
+			if pos, err := t.Position(c.Context(), j.Name); forgot && err == nil {
+				return app.Result(map[string]any{"job": j.Name, "table": t.Name(), "cursor": pos.Cursor}, fmt.Sprintf("%s goes on from %s, and replays of its quarantine can be made again\n", j.Name, pos.Cursor))
 			}
 			pos, err := t.Resolve(c.Context(), j.Name, keepCursor, func(property, snapshot json.RawMessage) map[string]string {
 				return resolved(app, j.Name, keepCursor, why, property, snapshot).Note()

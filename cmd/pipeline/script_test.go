@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"encoding/json"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	sqlcat "github.com/apache/iceberg-go/catalog/sql"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,6 +22,7 @@ import (
 	"weir/internal/content"
 	"weir/internal/fake"
 	"weir/internal/kafka"
+	"weir/internal/lake"
 	"weir/internal/registry"
 )
 
@@ -47,6 +50,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "lastjson": lastJSON, "serve": serve, "produce": produce, "topic": changeTopic, "tmpfs": tmpfs, "emr": serveEMR,
+			"rollback": rollback,
 		},
 	})
 }
@@ -180,6 +184,21 @@ func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("mount: %v", err)
 	}
 	ts.Defer(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// rollback takes a table's newest snapshot out, as another engine does.
+func rollback(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs("home/catalog.db"))
+	ts.Check(err)
+	defer db.Close()
+	cat, err := sqlcat.NewCatalog(lake.CatalogName, db, sqlcat.SQLite, nil)
+	ts.Check(err)
+	t, err := cat.LoadTable(context.Background(), strings.Split(args[0], "."))
+	ts.Check(err)
+	tx := t.NewTransaction()
+	ts.Check(tx.RollbackToSnapshot(*t.CurrentSnapshot().ParentSnapshotID))
+	_, err = tx.Commit(context.Background())
+	ts.Check(err)
 }
 
 // serveEMR starts an EMR at $EMR, which runs what is submitted with the story's own spark-submit; its arguments are how the next

@@ -49,7 +49,7 @@ func (s *sink) lookAhead(ctx context.Context, table minibatch.Cursor) (ahead, er
 	}
 	p, err := q.Position(ctx, s.job)
 	if err != nil {
-		return ahead{}, err
+		return ahead{}, rolledBack(err)
 	}
 	c, err := topic.Stored(p.Cursor)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	sqlcat "github.com/apache/iceberg-go/catalog/sql"
@@ -184,14 +185,16 @@ func (s *site) set(c Config, next map[int32]int64) {
 }
 
 // rollBack makes a snapshot the table's newest, as another engine does.
-func (s *site) rollBack(snapshot int64) {
+func (s *site) rollBack(snapshot int64) { s.t.Helper(); s.rollBackTable("shop.orders", snapshot) }
+
+func (s *site) rollBackTable(table string, snapshot int64) {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(s.home, "catalog.db"))
 	s.ok(err)
 	defer db.Close()
 	cat, err := sqlcat.NewCatalog(lake.CatalogName, db, sqlcat.SQLite, nil)
 	s.ok(err)
-	tbl, err := cat.LoadTable(s.t.Context(), []string{"shop", "orders"})
+	tbl, err := cat.LoadTable(s.t.Context(), strings.Split(table, "."))
 	s.ok(err)
 	tx := tbl.NewTransaction()
 	s.ok(tx.RollbackToSnapshot(snapshot))

@@ -69,7 +69,7 @@ func Replay(ctx context.Context, job string, c Config, p Parts, pick Pick, dry b
 		case errors.Is(err, quarantine.ErrMoved) && moved < moveTries:
 			moved++
 		case err != nil:
-			return r.out, fmt.Errorf("replay of job %s: %w", job, err)
+			return r.out, resumable(job, fmt.Errorf("replay of job %s: %w", job, err))
 		case !more:
 			return r.out, nil
 		}
@@ -304,12 +304,12 @@ func Discard(ctx context.Context, job string, c Config, l *lake.Lake, pick Pick,
 	for moved := 0; ; {
 		st, err := desk.Settle(ctx)
 		if err != nil {
-			return n, fmt.Errorf("discard of job %s: %w", job, err)
+			return n, resumable(job, fmt.Errorf("discard of job %s: %w", job, err))
 		}
 		r := replay{job: job, cfg: c, desk: desk, pick: pick}
 		rows, _, err := r.next(ctx)
 		if err != nil {
-			return n, fmt.Errorf("discard of job %s: %w", job, err)
+			return n, resumable(job, fmt.Errorf("discard of job %s: %w", job, err))
 		}
 		if len(rows) == 0 {
 			return n, nil
@@ -322,9 +322,19 @@ func Discard(ctx context.Context, job string, c Config, l *lake.Lake, pick Pick,
 		case errors.Is(err, quarantine.ErrMoved) && moved < moveTries:
 			moved++
 		case err != nil:
-			return n, fmt.Errorf("discard of job %s: %w", job, operator(err))
+			return n, resumable(job, fmt.Errorf("discard of job %s: %w", job, operator(err)))
 		default:
 			n += int64(len(rows))
 		}
 	}
+}
+
+// resumable says how replays and discards go on after a rollback of their table: a person decides.
+func resumable(job string, err error) error {
+	var rolled *lake.RolledBackError
+	if !errors.As(err, &rolled) {
+		return err
+	}
+	hint := fmt.Sprintf("`pipeline resume %s --from-table` or `--keep-offsets` goes on; rows that were replayed and then rolled back: docs/quarantine.md, \"After a rollback\", says where they are", job)
+	return minibatch.Fatal(&cli.Error{Err: err, Hint: hint})
 }

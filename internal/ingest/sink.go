@@ -80,10 +80,15 @@ func (s *sink) cursor(ctx context.Context, job string) (minibatch.Cursor, error)
 
 func (s *sink) position(ctx context.Context, job string) (lake.Position, error) {
 	p, err := s.table.Position(ctx, job)
+	return p, rolledBack(err)
+}
+
+// rolledBack marks a rollback as what no retry mends: a person decides.
+func rolledBack(err error) error {
 	if rolled := (*lake.RolledBackError)(nil); errors.As(err, &rolled) {
-		err = minibatch.Fatal(err)
+		return minibatch.Fatal(err)
 	}
-	return p, err
+	return err
 }
 
 func (s *sink) Stage(ctx context.Context, _ minibatch.Part, in iter.Seq2[decoded, error]) (minibatch.Staged, error) {
@@ -171,7 +176,7 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	}
 	at, err := q.Position(ctx, s.job)
 	if err != nil {
-		return err
+		return rolledBack(err)
 	}
 	c, err := topic.Stored(at.Cursor)
 	if err != nil {

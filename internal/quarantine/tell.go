@@ -74,7 +74,8 @@ func Each(ctx context.Context, l *lake.Lake, destination string, look func(Row) 
 	}
 	var moving Move
 	if to, err := l.Table(ctx, destination); err == nil {
-		if moving, err = pending(ctx, to, q); err != nil {
+		var rolled *lake.RolledBackError
+		if moving, err = pending(ctx, to, q); err != nil && !errors.As(err, &rolled) { // else no row of a replay is in the table any more
 			return err
 		}
 	} else if !errors.Is(err, lake.ErrNoTable) {
