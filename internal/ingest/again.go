@@ -34,18 +34,24 @@ type again struct {
 func (j *Job) OnReplay(tell func(Replayed, error)) { j.again.tell = tell }
 
 // keepLooking looks again and again until ctx is done; wait for the end of what it returns.
-func (j *Job) keepLooking(ctx context.Context) (ended chan struct{}) {
+func (a *again) keepLooking(ctx context.Context, look func(context.Context)) (ended chan struct{}) {
 	ended = make(chan struct{})
 	go func() {
 		defer close(ended)
-		for wait := j.again.soon; ; wait = min(2*wait, againLate) {
+		wait := a.soon
+		for due := time.Now().Add(wait); ; {
 			select {
 			case <-ctx.Done():
 				return
-			case <-j.again.fresh:
-				wait = j.again.soon
-			case <-time.After(wait):
-				j.lookAgain(ctx)
+			case <-a.fresh: // it brings the next look nearer, and never puts it off
+				wait = a.soon
+				if soon := time.Now().Add(wait); soon.Before(due) {
+					due = soon
+				}
+			case <-time.After(time.Until(due)):
+				look(ctx)
+				wait = min(2*wait, againLate)
+				due = time.Now().Add(wait)
 			}
 		}
 	}()
@@ -81,21 +87,25 @@ func (j *Job) replayKnown(ctx context.Context) (Replayed, error) {
 		return Replayed{}, err
 	}
 	known := map[int32]bool{}
+	var others []error // of ids that must not hold up the rest
 	for _, id := range j.again.ids[:min(len(j.again.ids), askedIDs)] {
 		switch _, err := j.parts.Schemas.Schema(ctx, int(id)); {
-		case err == nil:
+		case err == nil, errors.Is(err, registry.ErrUnreadable): // which the replay writes down: nobody asks for it again
 			known[id] = true
-		case !errors.Is(err, registry.ErrUnknownID):
+		case errors.Is(err, registry.ErrUnavailable), ctx.Err() != nil:
 			return Replayed{}, err
+		case !errors.Is(err, registry.ErrUnknownID):
+			others = append(others, err)
 		}
 	}
 	if n := min(len(j.again.ids), askedIDs); n < len(j.again.ids) { // the others come first next time
 		j.again.ids = append(j.again.ids[n:], j.again.ids[:n]...)
 	}
 	if len(known) == 0 {
-		return Replayed{}, nil
+		return Replayed{}, errors.Join(others...)
 	}
-	return Replay(ctx, j.name, j.cfg, j.parts, Pick{Reason: quarantine.UnknownSchema, Schemas: known}, false)
+	r, err := Replay(ctx, j.name, j.cfg, j.parts, Pick{Reason: quarantine.UnknownSchema, Schemas: known}, false)
+	return r, errors.Join(append(others, err)...)
 }
 
 // learnIDs finds the ids that wait in the quarantine; it reads rows only where the quarantine has changed since.

@@ -151,7 +151,7 @@ func (j *Job) Table() *lake.Table { return j.sink.table }
 func (j *Job) Run(ctx context.Context, m minibatch.Mode, observe func(minibatch.Event)) (minibatch.Report, error) {
 	if m == minibatch.Daemon {
 		look, stop := context.WithCancel(ctx)
-		ended := j.keepLooking(look)
+		ended := j.again.keepLooking(look, j.lookAgain)
 		defer func() { stop(); <-ended }()
 	}
 	r, err := minibatch.Run(ctx, j.batches(ctx, observe), m)
