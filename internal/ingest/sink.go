@@ -36,7 +36,8 @@ type sink struct {
 	meter *meter        // nil: nobody looks
 	zone  *landing.Zone // nil: what came is not kept
 
-	ahead ahead // as of the last Position
+	ahead   ahead       // as of the last Position
+	refused *lake.Table // the quarantine; nil: it has not been seen yet
 }
 
 // staged is the sink's share of minibatch.Staged.
@@ -255,14 +256,57 @@ func (s *sink) commit(ctx context.Context, c lake.Commit, parts []minibatch.Stag
 	return s.keyed.Commit(ctx, c, keys)
 }
 
-// starts looks at the table's cursor before the quarantine gets its rows: a late worker's refused records stay out as well.
+// starts looks at the table's cursor before the quarantine gets its rows: a late worker's refused records stay out as well, also where a
+// person has set the cursor back to where it began.
 func (s *sink) starts(ctx context.Context, b minibatch.Batch) error {
 	p, err := s.table.Position(ctx, b.Job)
 	if err != nil || p.Commit == b.ID() {
 		return err
 	}
-	_, err = topic.Advance(b)(p.Cursor)
-	return err
+	if s.epoch > 0 && p.Epoch > s.epoch {
+		return fmt.Errorf("table %s: %w", s.table.Name(), lake.ErrFenced)
+	}
+	if _, err := topic.Advance(b)(p.Cursor); err != nil {
+		return err
+	}
+	return s.overtaken(ctx, b)
+}
+
+// overtaken fails if another worker has put records of the batch into the quarantine since the last Position: this one may have made rows of
+// them. The next try reads there which. Not seen is who has looked at the table before this commit and fills the quarantine after this look:
+// two steps that a worker does one right after the other.
+func (s *sink) overtaken(ctx context.Context, b minibatch.Batch) error {
+	if s.refused == nil {
+		q, err := s.lake.Table(ctx, quarantine.Table(s.table.Name()))
+		if errors.Is(err, lake.ErrNoTable) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.refused = q
+	}
+	at, err := s.refused.Position(ctx, s.job)
+	if errors.Is(err, lake.ErrNoTable) { // somebody has dropped it
+		s.refused = nil
+		return nil
+	}
+	if err != nil {
+		return rolledBack(err)
+	}
+	c, err1 := topic.Stored(at.Cursor)
+	had, err2 := topic.ToOffsets(c)
+	from, err3 := topic.ToOffsets(b.From)
+	to, err4 := topic.ToOffsets(b.To)
+	if err := errors.Join(err1, err2, err3, err4); err != nil || !s.owns(had) {
+		return err
+	}
+	for p := range to.Next {
+		if next := had.Next[p]; next > max(from.Next[p], s.ahead.next[p]) {
+			return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", next, p)
+		}
+	}
+	return nil
 }
 
 func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) error {
