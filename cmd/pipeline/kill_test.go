@@ -125,25 +125,45 @@ topic: {name: bank.transactions, partitions: 4}
 // everyRowOnce reads the whole table: each position of the topic is there exactly once, and the generator's own proof holds.
 func (y *yard) everyRowOnce(sent load.Summary) {
 	y.t.Helper()
-	ctx := y.t.Context()
-	l, err := lake.Open(ctx, lake.Config{Catalog: filepath.Join(y.home(), "catalog.db"), Warehouse: filepath.Join(y.home(), "warehouse")})
-	y.ok(err)
+	l := y.lake()
 	defer l.Close()
-	tbl, err := l.Table(ctx, "bank.transactions")
+	rows := y.everyPositionOnce(l, "bank.transactions")["bank.transactions"]
+	v, err := prove.Run(y.t.Context(), y.home(), sent.Run, "", l, nil)
 	y.ok(err)
-	plan, err := tbl.Plan(ctx)
+	if !v.Good() || v.Rows != sent.Acked || v.Rows != rows {
+		y.t.Errorf("the proof: %+v; acknowledged %d, in the topic %d", v, sent.Acked, rows)
+	}
+}
+
+func (y *yard) lake() *lake.Lake {
+	y.t.Helper()
+	l, err := lake.Open(y.t.Context(), lake.Config{Catalog: filepath.Join(y.home(), "catalog.db"), Warehouse: filepath.Join(y.home(), "warehouse")})
 	y.ok(err)
-	seen := map[int32]map[int64]int{}
-	for c, err := range tbl.Scan(ctx, plan) {
+	return l
+}
+
+// everyPositionOnce holds the topic against some tables: each position is in one of them, once. It returns the rows of each table.
+func (y *yard) everyPositionOnce(l *lake.Lake, tables ...string) map[string]int64 {
+	y.t.Helper()
+	ctx := y.t.Context()
+	seen, rows := map[int32]map[int64]int{}, map[string]int64{}
+	for _, name := range tables {
+		tbl, err := l.Table(ctx, name)
 		y.ok(err)
-		k := c.Batch.Column(c.Batch.Schema().FieldIndices("_kafka")[0]).(*array.Struct)
-		parts, offsets := k.Field(1).(*array.Int32), k.Field(2).(*array.Int64)
-		for i := range k.Len() {
-			p := parts.Value(i)
-			if seen[p] == nil {
-				seen[p] = map[int64]int{}
+		plan, err := tbl.Plan(ctx)
+		y.ok(err)
+		for c, err := range tbl.Scan(ctx, plan) {
+			y.ok(err)
+			k := c.Batch.Column(c.Batch.Schema().FieldIndices("_kafka")[0]).(*array.Struct)
+			parts, offsets := k.Field(1).(*array.Int32), k.Field(2).(*array.Int64)
+			rows[name] += int64(k.Len())
+			for i := range k.Len() {
+				p := parts.Value(i)
+				if seen[p] == nil {
+					seen[p] = map[int64]int{}
+				}
+				seen[p][offsets.Value(i)]++
 			}
-			seen[p][offsets.Value(i)]++
 		}
 	}
 	cl, err := kafka.Connect(y.kafka)
@@ -151,23 +171,17 @@ func (y *yard) everyRowOnce(sent load.Summary) {
 	defer cl.Close()
 	ends, err := kafka.Ends(ctx, cl, "bank.transactions")
 	y.ok(err)
-	var rows int64
 	for p, end := range ends {
 		for o := range end {
 			if n := seen[p][o]; n != 1 {
 				y.t.Errorf("partition %d offset %d is there %d times", p, o, n)
 			}
 		}
-		rows += end
 		if int64(len(seen[p])) != end {
 			y.t.Errorf("partition %d has %d rows, the topic has %d", p, len(seen[p]), end)
 		}
 	}
-	v, err := prove.Run(ctx, y.home(), sent.Run, "", l, nil)
-	y.ok(err)
-	if !v.Good() || v.Rows != sent.Acked || v.Rows != rows {
-		y.t.Errorf("the proof: %+v; acknowledged %d, in the topic %d", v, sent.Acked, rows)
-	}
+	return rows
 }
 
 // The pipeline is killed with SIGKILL at random moments while a load is on, again and again; the last one catches up.

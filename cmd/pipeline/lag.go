@@ -69,7 +69,7 @@ func (o lagOptions) run(ctx context.Context, app *cli.App, args []string) (err e
 	var all []watched
 	for _, j := range jobs {
 		c := j.Spec.(*ingest.Config)
-		w, err := ingest.NewWatch(ctx, j.Name, *c, ingest.Parts{Kafka: s.kafka, Schemas: s.schemas, Lake: s.lake})
+		w, err := ingest.NewWatch(ctx, j.Name, *c, s.ingestParts(j))
 		if err != nil {
 			return fmt.Errorf("job %s: %w", j.Name, err)
 		}
@@ -102,28 +102,16 @@ func (o lagOptions) run(ctx context.Context, app *cli.App, args []string) (err e
 
 // streams are the ingest job of a name, or all of them.
 func (s *site) streams(names []string) ([]job.Job, error) {
-	if len(names) > 0 {
-		j, err := job.Find(s.project.JobsDir(), names[0], kinds)
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := j.Spec.(*ingest.Config); !ok {
-			return nil, cli.Usage(fmt.Errorf("job %s is of kind %s; only an ingest reads a topic", j.Name, j.Kind), "")
-		}
-		return []job.Job{j}, nil
-	}
-	files, err := job.Files(s.project.JobsDir())
+	jobs, err := jobsOf(s.project, names)
 	if err != nil {
 		return nil, err
 	}
 	var all []job.Job
-	for _, f := range files {
-		j, err := job.Load(f, kinds)
-		if err != nil {
-			return nil, err
-		}
+	for _, j := range jobs {
 		if _, ok := j.Spec.(*ingest.Config); ok {
 			all = append(all, j)
+		} else if len(names) > 0 {
+			return nil, cli.Usage(fmt.Errorf("job %s is of kind %s; only an ingest reads a topic", j.Name, j.Kind), "")
 		}
 	}
 	if len(all) == 0 {

@@ -95,32 +95,25 @@ func (o upkeep) run(ctx context.Context, app *cli.App, args []string) error {
 	if !o.compact && !o.expire && !o.orphans {
 		o.compact, o.expire = true, true
 	}
-	p, err := project.Open(o.project, app.Home)
-	if err != nil {
-		return err
-	}
-	l, err := lake.Open(ctx, p.Lake())
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	names, err := tablesOf(ctx, p, l, args)
-	if err != nil {
-		return err
-	}
-	var all []upkept
-	for _, name := range names {
-		t, err := l.Table(ctx, name)
+	return withLake(ctx, app, o.project, func(p *project.Project, l *lake.Lake) error {
+		names, err := tablesOf(ctx, p, l, args)
 		if err != nil {
 			return err
 		}
-		u, err := o.table(ctx, t)
-		if err != nil {
-			return err
+		var all []upkept
+		for _, name := range names {
+			t, err := l.Table(ctx, name)
+			if err != nil {
+				return err
+			}
+			u, err := o.table(ctx, t)
+			if err != nil {
+				return err
+			}
+			all = append(all, u)
 		}
-		all = append(all, u)
-	}
-	return app.Result(map[string]any{"tables": all}, upkeptText(all, o.dry))
+		return app.Result(map[string]any{"tables": all}, upkeptText(all, o.dry))
+	})
 }
 
 // tablesOf are the tables that an argument names: a job's, with its quarantine, or one, or all without it.

@@ -18,7 +18,6 @@ import (
 	"weir/internal/cli"
 	"weir/internal/ingest"
 	"weir/internal/job"
-	"weir/internal/kafka"
 	"weir/internal/lake"
 	"weir/internal/project"
 	"weir/internal/protocol"
@@ -44,17 +43,12 @@ table NAME__audit, so that table, quarantine and audit together account for ever
 // stand is where a job stands: its table and its topic, open.
 type stand struct {
 	job    job.Job
-	spec   *ingest.Config
 	lake   *lake.Lake
 	table  *lake.Table
 	source *topic.Source
 }
 
-func openStand(ctx context.Context, app *cli.App, dir, name string) (*stand, error) {
-	p, err := project.Open(dir, app.Home)
-	if err != nil {
-		return nil, err
-	}
+func openStand(ctx context.Context, p *project.Project, l *lake.Lake, name string) (*stand, error) {
 	j, err := job.Find(p.JobsDir(), name, kinds)
 	if err != nil {
 		return nil, err
@@ -63,28 +57,19 @@ func openStand(ctx context.Context, app *cli.App, dir, name string) (*stand, err
 	if !ok {
 		return nil, cli.Usage(fmt.Errorf("job %s reads no topic", j.Name), "only ingest jobs have offsets")
 	}
-	s := &stand{job: j, spec: spec}
-	if s.lake, err = lake.Open(ctx, p.Lake()); err != nil {
-		return nil, err
-	}
-	if s.table, err = s.lake.Table(ctx, spec.Table); err == nil {
-		var k kafka.Config
-		if k, _, err = p.Resolve(); err == nil {
-			s.source, err = topic.Open(ctx, k, spec.Topic, spec.Start)
-		}
-	}
-	if errors.Is(err, lake.ErrNoTable) {
-		err = &cli.Error{Err: err, Hint: fmt.Sprintf("the job's first run makes it: `pipeline run %s`", j.Name)}
+	s := &stand{job: j, lake: l}
+	if s.table, err = l.Table(ctx, spec.Table); errors.Is(err, lake.ErrNoTable) {
+		return nil, &cli.Error{Err: err, Hint: fmt.Sprintf("the job's first run makes it: `pipeline run %s`", j.Name)}
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.lake.Close())
+		return nil, err
 	}
-	return s, nil
-}
-
-func (s *stand) close() error {
-	s.source.Close()
-	return s.lake.Close()
+	k, _, err := p.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	s.source, err = topic.Open(ctx, k, spec.Topic, spec.Start)
+	return s, err
 }
 
 // offsets are the job's positions, as the table has them, and the topic's.
@@ -92,27 +77,25 @@ func (s *stand) offsets(ctx context.Context) (at lake.Position, o topic.Offsets,
 	if at, err = s.table.Position(ctx, s.job.Name); err != nil {
 		return at, o, t, resolvable(s.job.Name, err)
 	}
-	c, err := topic.Stored(at.Cursor)
-	if err == nil {
-		o, err = topic.ToOffsets(c)
-	}
-	if err == nil {
+	if o, err = topic.StoredOffsets(at.Cursor); err == nil {
 		t, err = s.source.Topic(ctx)
 	}
 	return at, o, t, err
 }
 
 // onStand runs a verb on a job's stand.
-func onStand(app *cli.App, c *cobra.Command, dir, name string, do func(context.Context, *stand) error) (err error) {
-	s, err := openStand(c.Context(), app, dir, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := audit.Keep(c.Context(), s.lake, s.table, s.job.Name); err != nil {
-		return err
-	}
-	return do(c.Context(), s)
+func onStand(app *cli.App, c *cobra.Command, dir, name string, do func(context.Context, *stand) error) error {
+	return withLake(c.Context(), app, dir, func(p *project.Project, l *lake.Lake) error {
+		s, err := openStand(c.Context(), p, l, name)
+		if err != nil {
+			return err
+		}
+		defer s.source.Close()
+		if err := audit.Keep(c.Context(), l, s.table, s.job.Name); err != nil {
+			return err
+		}
+		return do(c.Context(), s)
+	})
 }
 
 // partitionStand is one partition in the answer of offsets show.

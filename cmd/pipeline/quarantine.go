@@ -89,27 +89,6 @@ func (p *picking) pick(c *cobra.Command) (ingest.Pick, error) {
 	return out, nil
 }
 
-// quarantinedJobs are a job by its name, or all that may refuse something.
-func quarantinedJobs(p *project.Project, names []string) ([]job.Job, error) {
-	if len(names) > 0 {
-		j, err := job.Find(p.JobsDir(), names[0], kinds)
-		return []job.Job{j}, err
-	}
-	files, err := job.Files(p.JobsDir())
-	if err != nil {
-		return nil, err
-	}
-	var all []job.Job
-	for _, f := range files {
-		j, err := job.Load(f, kinds)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, j)
-	}
-	return all, nil
-}
-
 // refusedOf is the table of a job that refuses things, and which of the rows beside it are this job's.
 func refusedOf(j job.Job) (table string, own func(quarantine.Row) bool) {
 	switch c := j.Spec.(type) {
@@ -133,20 +112,6 @@ func streamed(dir, name string) (job.Job, ingest.Config, error) {
 			fmt.Sprintf("`pipeline quarantine list %s` counts what it refused; mend the file and run the job again", name))
 	}
 	return j, *c, nil
-}
-
-// withLake runs f with the tables of a project.
-func withLake(ctx context.Context, app *cli.App, dir string, f func(*project.Project, *lake.Lake) error) error {
-	p, err := project.Open(dir, app.Home)
-	if err != nil {
-		return err
-	}
-	l, err := lake.Open(ctx, p.Lake())
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	return f(p, l)
 }
 
 // quarantineReplay decodes with the job's schemas: it needs the registry, no broker.

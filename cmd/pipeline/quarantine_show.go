@@ -35,7 +35,7 @@ func quarantineList(app *cli.App) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withLake(c.Context(), app, dir, func(p *project.Project, l *lake.Lake) error {
-				jobs, err := quarantinedJobs(p, args)
+				jobs, err := jobsOf(p, args)
 				if err != nil {
 					return err
 				}

@@ -39,42 +39,35 @@ The decision is kept in the table NAME__audit.`,
 			if fromTable == keepCursor {
 				return cli.Usage(errors.New("expected one of --from-table and --keep-offsets"), "`pipeline resume --help` says what each means")
 			}
-			p, err := project.Open(dir, app.Home)
-			if err != nil {
-				return err
-			}
-			j, err := job.Find(p.JobsDir(), args[0], kinds)
-			if err != nil {
-				return err
-			}
-			l, err := lake.Open(c.Context(), p.Lake())
-			if err != nil {
-				return err
-			}
-			defer l.Close()
-			t, err := l.Table(c.Context(), tableOf(j))
-			if err != nil {
-				return err
-			}
-			forgot := false
-			if cfg, ok := j.Spec.(*ingest.Config); ok { // replays of its quarantine may have been rolled back, too, or alone
-				if forgot, err = quarantine.Forget(c.Context(), l, cfg.Table, j.Name); err != nil {
+			return withLake(c.Context(), app, dir, func(p *project.Project, l *lake.Lake) error {
+				j, err := job.Find(p.JobsDir(), args[0], kinds)
+				if err != nil {
 					return err
 				}
-			}
-			if pos, err := t.Position(c.Context(), j.Name); forgot && err == nil {
-				return app.Result(map[string]any{"job": j.Name, "table": t.Name(), "cursor": pos.Cursor}, fmt.Sprintf("%s goes on from %s, and replays of its quarantine can be made again\n", j.Name, pos.Cursor))
-			}
-			pos, err := t.Resolve(c.Context(), j.Name, keepCursor, func(property, snapshot json.RawMessage) map[string]string {
-				return resolved(app, j.Name, keepCursor, why, property, snapshot).Note()
+				t, err := l.Table(c.Context(), tableOf(j))
+				if err != nil {
+					return err
+				}
+				forgot := false
+				if cfg, ok := j.Spec.(*ingest.Config); ok { // replays of its quarantine may have been rolled back, too, or alone
+					if forgot, err = quarantine.Forget(c.Context(), l, cfg.Table, j.Name); err != nil {
+						return err
+					}
+				}
+				if pos, err := t.Position(c.Context(), j.Name); forgot && err == nil {
+					return app.Result(map[string]any{"job": j.Name, "table": t.Name(), "cursor": pos.Cursor}, fmt.Sprintf("%s goes on from %s, and replays of its quarantine can be made again\n", j.Name, pos.Cursor))
+				}
+				pos, err := t.Resolve(c.Context(), j.Name, keepCursor, func(property, snapshot json.RawMessage) map[string]string {
+					return resolved(app, j.Name, keepCursor, why, property, snapshot).Note()
+				})
+				if err != nil {
+					return err
+				}
+				if err := audit.Keep(c.Context(), l, t, j.Name); err != nil {
+					return err
+				}
+				return app.Result(map[string]any{"job": j.Name, "table": t.Name(), "cursor": pos.Cursor}, fmt.Sprintf("%s goes on from %s\n", j.Name, pos.Cursor))
 			})
-			if err != nil {
-				return err
-			}
-			if err := audit.Keep(c.Context(), l, t, j.Name); err != nil {
-				return err
-			}
-			return app.Result(map[string]any{"job": j.Name, "table": t.Name(), "cursor": pos.Cursor}, fmt.Sprintf("%s goes on from %s\n", j.Name, pos.Cursor))
 		},
 	}
 	c.Flags().BoolVar(&fromTable, "from-table", false, "go on from the position of the newest snapshot that is left")
@@ -117,11 +110,7 @@ func resolved(app *cli.App, job string, keep bool, why string, property, snapsho
 
 // positions of a cursor, if it has any.
 func positions(raw json.RawMessage) map[int32]int64 {
-	c, err := topic.Stored(raw)
-	if err != nil {
-		return nil
-	}
-	o, err := topic.ToOffsets(c)
+	o, err := topic.StoredOffsets(raw)
 	if err != nil {
 		return nil
 	}

@@ -33,40 +33,32 @@ func tablesCommand(app *cli.App) *cobra.Command {
 With --json the last line is {tables: […]}, or for one table {table, columns, history, jobs, properties, …}.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx := c.Context()
-			p, err := project.Open(dir, app.Home)
-			if err != nil {
-				return err
-			}
-			l, err := lake.Open(ctx, p.Lake())
-			if err != nil {
-				return err
-			}
-			defer l.Close()
-			names, err := tablesOf(ctx, p, l, args)
-			if err != nil {
-				return err
-			}
-			if len(args) > 0 {
-				names = names[:1]
-			}
-			var rows []tableRow
-			for _, name := range names {
-				t, err := l.Table(ctx, name)
-				if err != nil {
-					return err
-				}
-				r, err := rowOfTable(ctx, l, t)
+			return withLake(c.Context(), app, dir, func(p *project.Project, l *lake.Lake) error {
+				names, err := tablesOf(c.Context(), p, l, args)
 				if err != nil {
 					return err
 				}
 				if len(args) > 0 {
-					d := detailOf(r, t)
-					return app.Result(d, d.text())
+					names = names[:1]
 				}
-				rows = append(rows, r)
-			}
-			return app.Result(map[string]any{"tables": rows}, tablesText(rows))
+				var rows []tableRow
+				for _, name := range names {
+					t, err := l.Table(c.Context(), name)
+					if err != nil {
+						return err
+					}
+					r, err := rowOfTable(c.Context(), l, t)
+					if err != nil {
+						return err
+					}
+					if len(args) > 0 {
+						d := detailOf(r, t)
+						return app.Result(d, d.text())
+					}
+					rows = append(rows, r)
+				}
+				return app.Result(map[string]any{"tables": rows}, tablesText(rows))
+			})
 		},
 	}
 	c.Flags().StringVar(&dir, "project", ".", "directory of weir.yaml and jobs/")

@@ -57,9 +57,9 @@ func promote(from avro.Type, lt avro.LogicalType, to arrow.Type) node {
 	case from == avro.Int && to == arrow.INT64:
 		return intAsLongNode(1)
 	case (from == avro.Int || from == avro.Long) && to == arrow.FLOAT64:
-		return asDoubleNode{int: from == avro.Int}
+		return asFloatingNode[float64]{int: from == avro.Int}
 	case (from == avro.Int || from == avro.Long) && to == arrow.FLOAT32:
-		return asFloatNode{int: from == avro.Int}
+		return asFloatingNode[float32]{int: from == avro.Int}
 	case from == avro.Float && to == arrow.FLOAT64:
 		return floatAsDoubleNode{}
 	case from == avro.String && to == arrow.BINARY:
@@ -134,38 +134,21 @@ func (floatAsDoubleNode) decode(w *wire, c column) error {
 	return nil
 }
 
-// asDoubleNode and asFloatNode are whole numbers for a column of floating point: only those that stay what they are.
-type (
-	asDoubleNode struct{ int bool }
-	asFloatNode  struct{ int bool }
-)
+// asFloatingNode is a whole number for a column of floating point: only one that stays what it is.
+type asFloatingNode[T float32 | float64] struct{ int bool }
 
-func (asDoubleNode) least() int { return 1 }
-func (asFloatNode) least() int  { return 1 }
+func (asFloatingNode[T]) least() int { return 1 }
 
-func (n asDoubleNode) decode(w *wire, c column) error {
+func (n asFloatingNode[T]) decode(w *wire, c column) error {
 	v, err := w.whole(n.int)
 	if err != nil {
 		return err
 	}
-	f := float64(v)
+	f := T(v)
 	if f >= 1<<63 || int64(f) != v {
 		return errInexact
 	}
-	c.(*numbers[float64]).add(f)
-	return nil
-}
-
-func (n asFloatNode) decode(w *wire, c column) error {
-	v, err := w.whole(n.int)
-	if err != nil {
-		return err
-	}
-	f := float32(v)
-	if f >= 1<<63 || int64(f) != v {
-		return errInexact
-	}
-	c.(*numbers[float32]).add(f)
+	c.(*numbers[T]).add(f)
 	return nil
 }
 

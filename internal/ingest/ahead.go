@@ -51,11 +51,7 @@ func (s *sink) lookAhead(ctx context.Context, table minibatch.Cursor) (ahead, er
 	if err != nil {
 		return ahead{}, rolledBack(err)
 	}
-	c, err := topic.Stored(p.Cursor)
-	if err != nil {
-		return ahead{}, err
-	}
-	had, err := topic.ToOffsets(c)
+	had, err := topic.StoredOffsets(p.Cursor)
 	if err != nil {
 		return ahead{}, err
 	}

@@ -103,11 +103,7 @@ func committedRaw(ctx context.Context, t *lake.Table, job string, owns func(topi
 	var all []landing.Span
 	lowest := map[int32]int64{} // where later commits left each partition
 	for _, c := range past {
-		cursor, err := topic.Stored(c.Cursor)
-		if err != nil {
-			return nil, err
-		}
-		o, err := topic.ToOffsets(cursor)
+		o, err := topic.StoredOffsets(c.Cursor)
 		if err != nil {
 			return nil, err
 		}

@@ -137,11 +137,7 @@ func (r *replay) next(ctx context.Context) (rows []quarantine.Row, early int64, 
 	if err != nil {
 		return nil, 0, err
 	}
-	cursor, err := topic.Stored(at.Cursor)
-	if err != nil {
-		return nil, 0, err
-	}
-	done, err := topic.ToOffsets(cursor)
+	done, err := topic.StoredOffsets(at.Cursor)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -179,11 +179,7 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	if err != nil {
 		return rolledBack(err)
 	}
-	c, err := topic.Stored(at.Cursor)
-	if err != nil {
-		return err
-	}
-	had, err := topic.ToOffsets(c)
+	had, err := topic.StoredOffsets(at.Cursor)
 	if err != nil {
 		return err
 	}
@@ -194,7 +190,7 @@ func (s *sink) stageRefused(ctx context.Context, st *staged, refused []quarantin
 	for _, r := range refused {
 		_, kept := s.ahead.of(r.Position(), r.Key, r.Value)
 		if r.Offset < had.Next[r.Partition] && had.Next[r.Partition] > s.ahead.next[r.Partition] {
-			return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", had.Next[r.Partition], r.Partition)
+			return another(r.Partition, had.Next[r.Partition])
 		}
 		if !kept { // else an earlier try has committed it
 			fresh = append(fresh, r)
@@ -294,19 +290,22 @@ func (s *sink) overtaken(ctx context.Context, b minibatch.Batch) error {
 	if err != nil {
 		return rolledBack(err)
 	}
-	c, err1 := topic.Stored(at.Cursor)
-	had, err2 := topic.ToOffsets(c)
-	from, err3 := topic.ToOffsets(b.From)
-	to, err4 := topic.ToOffsets(b.To)
-	if err := errors.Join(err1, err2, err3, err4); err != nil || !s.owns(had) {
+	had, err1 := topic.StoredOffsets(at.Cursor)
+	from, err2 := topic.ToOffsets(b.From)
+	to, err3 := topic.ToOffsets(b.To)
+	if err := errors.Join(err1, err2, err3); err != nil || !s.owns(had) {
 		return err
 	}
 	for p := range to.Next {
 		if next := had.Next[p]; next > max(from.Next[p], s.ahead.next[p]) {
-			return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", next, p)
+			return another(p, next)
 		}
 	}
 	return nil
+}
+
+func another(partition int32, next int64) error {
+	return fmt.Errorf("quarantine: another worker has committed there, up to offset %d of partition %d", next, partition)
 }
 
 func (s *sink) commitRefused(ctx context.Context, b minibatch.Batch, parts []minibatch.Staged) error {

@@ -2,15 +2,14 @@ package lake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
-	"github.com/google/uuid"
 )
 
 // arrangeBytes is what one Write holds in memory of rows that must be brought into partitions or in order, whatever the number of
@@ -25,53 +24,62 @@ func arranged(tbl *table.Table) bool {
 }
 
 // arrange writes batches into one file for each partition and each piece of arrangeBytes, sorted within it by the table's order.
-func (t *Table) arrange(ctx context.Context, tbl *table.Table, rec *recorder, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
-	var files []File
-	var held []arrow.RecordBatch
-	var bytes int64
-	drop := func() {
-		for _, b := range held {
-			b.Release()
+func (t *Table) arrange(ctx context.Context, tbl *table.Table, rec *recorder, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) ([]iceberg.DataFile, error) {
+	var made []iceberg.DataFile
+	full := func(_, bytes int64, _ arrow.RecordBatch) bool { return bytes >= arrangeBytes }
+	for piece, err := range gathered(batches, schema, full) {
+		if err != nil {
+			return nil, err
 		}
-		held, bytes = nil, 0
-	}
-	defer func() { drop() }()
-	flush := func() error {
-		piece, err := joined(schema, held)
-		drop()
-		if err != nil || piece.NumRows() == 0 {
-			return err
+		if piece.NumRows() == 0 {
+			piece.Release()
+			continue
 		}
 		one := func(yield func(arrow.RecordBatch, error) bool) { yield(piece, nil) }
 		// Within one batch the writer brings rows of a partition together by itself, in their order, and sorts each file's.
-		for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, one, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(1), clustered(tbl)) {
-			if err == nil {
-				df, err = trusted(tbl, rec, df)
-			}
-			if err != nil {
-				return err
-			}
-			files = append(files, fileOf(df))
-		}
-		return nil
-	}
-	for b, err := range batches {
-		if err == nil {
-			held, bytes = append(held, b), bytes+sizeOf(b)
-			if bytes >= arrangeBytes {
-				err = flush()
-			}
-		}
+		files, err := t.byLibrary(ctx, tbl, rec, schema, one, table.WithRecordBatchBufferSize(1), clustered(tbl))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
+			return nil, err
 		}
+		made = append(made, files...)
 	}
-	if len(held) > 0 {
-		if err := flush(); err != nil {
-			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
+	return made, nil
+}
+
+// gathered joins batches until the next one would be too many; full is asked with the rows and bytes that are held. Each batch belongs to
+// the caller.
+func gathered(batches iter.Seq2[arrow.RecordBatch, error], schema *arrow.Schema, full func(rows, bytes int64, next arrow.RecordBatch) bool) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		var held []arrow.RecordBatch
+		var rows, bytes int64
+		drop := func() {
+			for _, b := range held {
+				b.Release()
+			}
+			held, rows, bytes = nil, 0, 0
 		}
+		defer func() { drop() }()
+		flush := func() bool {
+			if len(held) == 0 {
+				return true
+			}
+			b, err := joined(schema, held)
+			drop()
+			return yield(b, err) && err == nil
+		}
+		for b, err := range batches {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if full(rows, bytes, b) && !flush() {
+				b.Release()
+				return
+			}
+			held, rows, bytes = append(held, b), rows+b.NumRows(), bytes+sizeOf(b)
+		}
+		flush()
 	}
-	return files, nil
 }
 
 // clustered keeps one partition's file open at a time.

@@ -133,37 +133,9 @@ func grouped(rows iter.Seq2[arrow.RecordBatch, error], schema *arrow.Schema, tbl
 		return rows
 	}
 	limit := int64(tbl.Properties().GetInt(table.ParquetRowGroupLimitKey, 122880))
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		var held []arrow.RecordBatch
-		var n, bytes int64
-		drop := func() {
-			for _, b := range held {
-				b.Release()
-			}
-			held, n, bytes = nil, 0, 0
-		}
-		defer func() { drop() }()
-		flush := func() bool {
-			if len(held) == 0 {
-				return true
-			}
-			b, err := joined(schema, held)
-			drop()
-			return yield(b, err) && err == nil
-		}
-		for b, err := range rows {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if (n+b.NumRows() > limit || bytes > arrangeBytes) && !flush() {
-				b.Release()
-				return
-			}
-			held, n, bytes = append(held, b), n+b.NumRows(), bytes+sizeOf(b)
-		}
-		flush()
-	}
+	return gathered(rows, schema, func(n, bytes int64, next arrow.RecordBatch) bool {
+		return n+next.NumRows() > limit || bytes > arrangeBytes
+	})
 }
 
 const markPrefix = "weir.read."

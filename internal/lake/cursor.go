@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -55,11 +56,10 @@ func (t *Table) Position(ctx context.Context, job string) (Position, error) {
 // viewOf is what a table says of a job.
 func viewOf(tbl *table.Table, job string) (protocol.View, error) {
 	v := protocol.View{Complete: true, Last: tbl.Metadata().LastSequenceNumber(), Tag: tagged(tbl, job)}
-	s := tbl.CurrentSnapshot()
-	if s != nil {
+	if s := tbl.CurrentSnapshot(); s != nil {
 		v.Head = s.SnapshotID
 	}
-	for ; s != nil; s = parent(tbl, s) {
+	for s := range line(tbl) {
 		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
 			own := protocol.Snapshot{ID: s.SnapshotID, At: s.TimestampMs, Position: fromSummary(s)}
 			own.Decided = strings.HasPrefix(own.Commit, resolvedID) || strings.HasPrefix(own.Commit, decidedID)
@@ -91,11 +91,16 @@ func fromSummary(s *table.Snapshot) Position {
 	return Position{Cursor: json.RawMessage(props[summaryCursor]), Commit: props[summaryCommit], Seq: seq, Epoch: epoch}
 }
 
-func parent(tbl *table.Table, s *table.Snapshot) *table.Snapshot {
-	if s.ParentSnapshotID == nil {
-		return nil
+// line are the head and its ancestors that are still kept, newest first.
+func line(tbl *table.Table) iter.Seq[*table.Snapshot] {
+	return func(yield func(*table.Snapshot) bool) {
+		for s := tbl.CurrentSnapshot(); s != nil && yield(s); {
+			if s.ParentSnapshotID == nil {
+				return
+			}
+			s = tbl.SnapshotByID(*s.ParentSnapshotID)
+		}
 	}
-	return tbl.SnapshotByID(*s.ParentSnapshotID)
 }
 
 // How the ids of commits begin that carry a person's decision out; those of batches are hexadecimal.

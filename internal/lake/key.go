@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"cmp"
 	"encoding/binary"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -88,42 +89,33 @@ func (k *Keyed) bounds(keys map[string]struct{}) func(PlannedFile) bool {
 	every := func(PlannedFile) bool { return true }
 	switch f.Type.ID() {
 	case arrow.INT32, arrow.INT64, arrow.DATE32, arrow.TIMESTAMP, arrow.TIME64:
-		first := true
-		var low, high int64
-		for key := range keys {
-			v := int64(binary.BigEndian.Uint64([]byte(key[:8])))
-			if first || v < low {
-				low = v
-			}
-			if first || v > high {
-				high = v
-			}
-			first = false
-		}
+		low, high := extremes(keys, func(key string) int64 { return int64(binary.BigEndian.Uint64([]byte(key[:8]))) })
 		return func(f PlannedFile) bool {
 			from, ok := bound(f.data.LowerBoundValues()[field.ID])
 			to, ok2 := bound(f.data.UpperBoundValues()[field.ID])
 			return !ok || !ok2 || from <= high && to >= low
 		}
 	case arrow.STRING:
-		first := true
-		var low, high string
-		for key := range keys {
-			v := key[4 : 4+binary.BigEndian.Uint32([]byte(key[:4]))]
-			if first || v < low {
-				low = v
-			}
-			if first || v > high {
-				high = v
-			}
-			first = false
-		}
+		low, high := extremes(keys, func(key string) string { return key[4 : 4+binary.BigEndian.Uint32([]byte(key[:4]))] })
 		return func(f PlannedFile) bool { // a bound may be cut: below the lowest, above the highest value
 			from, to := f.data.LowerBoundValues()[field.ID], f.data.UpperBoundValues()[field.ID]
 			return from == nil || to == nil || string(from) <= high && string(to) >= low
 		}
 	}
 	return every
+}
+
+// extremes are the least and the greatest value of some keys, of which there is at least one.
+func extremes[T cmp.Ordered](keys map[string]struct{}, value func(key string) T) (low, high T) {
+	first := true
+	for key := range keys {
+		v := value(key)
+		if first {
+			low, high, first = v, v, false
+		}
+		low, high = min(low, v), max(high, v)
+	}
+	return low, high
 }
 
 // bound is a number as manifests keep it; a file of before a column was widened has it shorter.

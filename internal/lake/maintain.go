@@ -72,7 +72,10 @@ func tookOut(tbl *table.Table, since time.Time) bool {
 // keptSince is when the oldest of the newest n snapshots of the table was made.
 func keptSince(tbl *table.Table, n int) time.Time {
 	var at time.Time
-	for s := tbl.CurrentSnapshot(); s != nil && n > 0; s, n = parent(tbl, s), n-1 {
+	for s := range line(tbl) {
+		if n--; n < 0 {
+			break
+		}
 		at = time.UnixMilli(s.TimestampMs)
 	}
 	return at

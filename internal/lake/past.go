@@ -19,7 +19,7 @@ func (t *Table) Past(ctx context.Context, job string) ([]Past, error) {
 		return nil, err
 	}
 	var all []Past
-	for s := tbl.CurrentSnapshot(); s != nil; s = parent(tbl, s) {
+	for s := range line(tbl) {
 		if s.Summary != nil && s.Summary.Properties[summaryJob] == job {
 			all = append(all, Past{Cursor: fromSummary(s).Cursor, Summary: s.Summary.Properties})
 		}

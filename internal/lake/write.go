@@ -50,12 +50,19 @@ func (t *Table) WriteShape(ctx context.Context, s *Shape, batches iter.Seq2[arro
 }
 
 func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error]) ([]File, error) {
+	return t.recorded(func(rec *recorder) ([]iceberg.DataFile, error) {
+		if arranged(tbl) {
+			return t.arrange(ctx, tbl, rec, schema, batches)
+		}
+		return writeFiles(ctx, tbl, rec, schema, batches)
+	})
+}
+
+// recorded takes all files away again if writing them fails.
+func (t *Table) recorded(write func(*recorder) ([]iceberg.DataFile, error)) ([]File, error) {
 	_, fs := t.current()
 	rec := &recorder{FS: fs}
-	if arranged(tbl) {
-		return t.arrange(ctx, tbl, rec, schema, batches)
-	}
-	made, err := writeFiles(ctx, tbl, rec, schema, batches)
+	made, err := write(rec)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
 	}
@@ -68,21 +75,25 @@ func (t *Table) write(ctx context.Context, tbl *table.Table, schema *arrow.Schem
 
 // stream writes batches in the order in which they come, a partition's into a file of its own, with the options of a compaction.
 func (t *Table) stream(ctx context.Context, tbl *table.Table, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error], more ...table.WriteRecordOption) ([]File, error) {
-	_, fs := t.current()
-	rec := &recorder{FS: fs}
-	var files []File
-	// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
-	more = append(more, table.WithWriteUUID(uuid.New()), table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1))
-	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, more...) {
+	return t.recorded(func(rec *recorder) ([]iceberg.DataFile, error) {
+		// Small queues: the default of 64 batches for each writer is most of the memory of a pipeline.
+		return t.byLibrary(ctx, tbl, rec, schema, batches, append(more, table.WithRecordBatchBufferSize(2), table.WithMaxWriteWorkers(1))...)
+	})
+}
+
+// byLibrary writes batches with iceberg-go's writer.
+func (t *Table) byLibrary(ctx context.Context, tbl *table.Table, rec *recorder, schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error], o ...table.WriteRecordOption) ([]iceberg.DataFile, error) {
+	var made []iceberg.DataFile
+	for df, err := range table.WriteRecords(ctx, t.through(tbl, rec), schema, batches, append(o, table.WithWriteUUID(uuid.New()))...) {
 		if err == nil {
 			df, err = trusted(tbl, rec, df)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("write rows of table %s: %w", t.name, err), rec.removeAll())
+			return nil, err
 		}
-		files = append(files, fileOf(df))
+		made = append(made, df)
 	}
-	return files, nil
+	return made, nil
 }
 
 // recorder knows which files were begun, so that a failed Write can take them away.

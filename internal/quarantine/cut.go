@@ -35,10 +35,8 @@ func (d *Desk) finish(ctx context.Context, m Move, takes map[Record]bool, tried 
 		Job: mover, ID: fmt.Sprintf("out-%d", m.N),
 		Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 			var at counted
-			if len(stored) > 0 {
-				if err := json.Unmarshal(stored, &at); err != nil {
-					return nil, err
-				}
+			if err := read(stored, &at); err != nil {
+				return nil, err
 			}
 			if at.N != m.Prev {
 				return nil, fmt.Errorf("%w: the quarantine is at move %d", ErrMoved, at.N)
@@ -60,10 +58,8 @@ func (d *Desk) Tried(ctx context.Context, st State, tried map[Record]Row) error 
 	}
 	err := d.rewrite(ctx, nil, tried, lake.Commit{Job: mover, ID: "tried-" + ulid.Make().String(), Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 		var at counted
-		if len(stored) > 0 {
-			if err := json.Unmarshal(stored, &at); err != nil {
-				return nil, err
-			}
+		if err := read(stored, &at); err != nil {
+			return nil, err
 		}
 		if at.N != st.n {
 			return nil, ErrMoved

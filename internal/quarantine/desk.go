@@ -150,10 +150,9 @@ func look(ctx context.Context, to, q *lake.Table) (st State, err error) {
 	if err != nil {
 		return st, err
 	}
-	if st.raw = at.Cursor; len(st.raw) > 0 {
-		if err := json.Unmarshal(st.raw, &st.last); err != nil {
-			return st, fmt.Errorf("table %s: cursor of %s: %w", to.Name(), mover, err)
-		}
+	st.raw = at.Cursor
+	if err := read(st.raw, &st.last); err != nil {
+		return st, fmt.Errorf("table %s: cursor of %s: %w", to.Name(), mover, err)
 	}
 	plan, err := q.Plan(ctx)
 	if err != nil {
@@ -161,11 +160,12 @@ func look(ctx context.Context, to, q *lake.Table) (st State, err error) {
 	}
 	st.uuid = plan.UUID
 	at, err = q.Position(ctx, mover)
-	if err == nil && len(at.Cursor) > 0 {
-		var c counted
-		err = json.Unmarshal(at.Cursor, &c)
-		st.n = c.N
+	if err != nil {
+		return st, err
 	}
+	var c counted
+	err = read(at.Cursor, &c)
+	st.n = c.N
 	return st, err
 }
 

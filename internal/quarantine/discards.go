@@ -59,10 +59,8 @@ func (d *Desk) audit(ctx context.Context, m Move, takes map[Record]bool) error {
 	now := counted{N: m.N, UUID: m.UUID}
 	rc, err := t.Commit(ctx, lake.Commit{Job: mover, ID: fmt.Sprintf("audit-%d-%s", m.N, m.UUID), Add: files, Advance: func(stored json.RawMessage) (json.RawMessage, error) {
 		var at counted
-		if len(stored) > 0 {
-			if err := json.Unmarshal(stored, &at); err != nil {
-				return nil, err
-			}
+		if err := read(stored, &at); err != nil {
+			return nil, err
 		}
 		if at.UUID == now.UUID && at.N >= now.N {
 			return nil, ErrMoved

@@ -59,7 +59,7 @@ func Advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 	return func(raw json.RawMessage) (json.RawMessage, error) {
 		from, err1 := ToOffsets(b.From)
 		to, err2 := ToOffsets(b.To)
-		stored, err3 := storedOffsets(raw)
+		stored, err3 := StoredOffsets(raw)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, err
 		}
@@ -74,8 +74,8 @@ func Advance(b minibatch.Batch) func(json.RawMessage) (json.RawMessage, error) {
 // Ours fails with minibatch.ErrMoved if a cursor has another position than before for a partition of a batch. Those of other workers
 // may move.
 func Ours(before, now json.RawMessage, b minibatch.Batch) error {
-	was, err1 := storedOffsets(before)
-	is, err2 := storedOffsets(now)
+	was, err1 := StoredOffsets(before)
+	is, err2 := StoredOffsets(now)
 	to, err3 := ToOffsets(b.To)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
@@ -85,7 +85,7 @@ func Ours(before, now json.RawMessage, b minibatch.Batch) error {
 
 // Further is the quarantine's new cursor: see protocol.Further.
 func Further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, error) {
-	had, err1 := storedOffsets(stored)
+	had, err1 := StoredOffsets(stored)
 	next, err2 := ToOffsets(to)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
@@ -93,7 +93,8 @@ func Further(stored json.RawMessage, to minibatch.Cursor) (json.RawMessage, erro
 	return json.Marshal(Cursor(protocol.Further(had, next)))
 }
 
-func storedOffsets(raw json.RawMessage) (Offsets, error) {
+// StoredOffsets reads a cursor of offsets as a destination keeps it; nothing gives no positions.
+func StoredOffsets(raw json.RawMessage) (Offsets, error) {
 	c, err := Stored(raw)
 	if err != nil {
 		return Offsets{}, err

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -215,16 +216,27 @@ func short(s string) string {
 	return s
 }
 
+// ours are the rows of the run; how far each partition has been read is noted of all.
+func (w *worker) ours(s stamps, rows int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range rows {
+			part := s.partition.Value(i)
+			w.reached[part] = max(w.reached[part], s.offset.Value(i)+1)
+			if w.own(s, i) && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
 // refused looks at a chunk of the quarantine; those that are moving count as rows of the table.
 func (w *worker) refused(c lake.Chunk, moving quarantine.Positions) error {
 	s, err := stampsOf(c.Batch)
 	if err != nil {
 		return err
 	}
-	for i := range int(c.Batch.NumRows()) {
-		part := s.partition.Value(i)
-		w.reached[part] = max(w.reached[part], s.offset.Value(i)+1)
-		if moving[quarantine.Position{Topic: s.topic.Value(i), Partition: part, Offset: s.offset.Value(i)}] || !w.own(s, i) {
+	for i := range w.ours(s, int(c.Batch.NumRows())) {
+		if moving[quarantine.Position{Topic: s.topic.Value(i), Partition: s.partition.Value(i), Offset: s.offset.Value(i)}] {
 			continue
 		}
 		shard, seq := s.shard.Value(i), uint64(s.seq.Value(i))
@@ -248,12 +260,7 @@ func (w *worker) discarded(c lake.Chunk) error {
 	if err != nil {
 		return err
 	}
-	for i := range int(c.Batch.NumRows()) {
-		part := s.partition.Value(i)
-		w.reached[part] = max(w.reached[part], s.offset.Value(i)+1)
-		if !w.own(s, i) {
-			continue
-		}
+	for i := range w.ours(s, int(c.Batch.NumRows())) {
 		shard, seq := s.shard.Value(i), uint64(s.seq.Value(i))
 		if w.seen[shard].has(seq) {
 			w.found.add(s.evidence("doubled", i, "the message is in the table and among the discarded"))
